@@ -1,0 +1,17 @@
+// The log: spdlog's default logger, one line per message on standard error.
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace proofline::base {
+
+// Sets up spdlog's default logger; from then on everybody writes spdlog::info(…) and so on.
+// A text line is `2025-03-01T12:00:00.123Z info message`; with `json` it is one object with the
+// fields time, level and message. Control characters of a message are escaped in both, so that
+// names from outside cannot forge lines. Levels: trace, debug, info, warn, error; another one is
+// InvalidArgument and changes nothing. Call it before other threads log; calling it again is fine.
+absl::Status SetUpLog(std::string_view level, bool json);
+
+}  // namespace proofline::base

@@ -1,0 +1,78 @@
+#include "lib/imaging/jpeg_header.h"
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+
+namespace proofline::imaging {
+namespace {
+
+constexpr std::uint8_t kStartOfImage = 0xD8;
+constexpr std::uint8_t kBaselineFrame = 0xC0;
+constexpr std::uint8_t kHuffmanTables = 0xC4;
+constexpr std::uint8_t kQuantisationTables = 0xDB;
+constexpr std::uint8_t kRestartInterval = 0xDD;
+constexpr std::uint8_t kStartOfScan = 0xDA;
+constexpr std::uint8_t kComment = 0xFE;
+
+std::uint8_t ByteAt(std::string_view bytes, std::size_t at) {
+  return static_cast<std::uint8_t>(bytes[at]);
+}
+
+bool IsApplicationSegment(std::uint8_t marker) { return marker >= 0xE0 && marker <= 0xEF; }
+
+bool MayStandInHeader(std::uint8_t marker) {
+  return marker == kBaselineFrame || marker == kHuffmanTables || marker == kQuantisationTables ||
+         marker == kRestartInterval || marker == kStartOfScan || marker == kComment ||
+         IsApplicationSegment(marker);
+}
+
+// A scan header names its components in its first byte; its length follows from that.
+bool IsWholeScanHeader(std::string_view segment) {
+  if (segment.size() < 3) return false;
+  const std::size_t components = ByteAt(segment, 2);
+  return components >= 1 && components <= 4 && segment.size() == 6 + 2 * components;
+}
+
+absl::Status NotSplit(std::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("the JPEG has no header to split off: ", why));
+}
+
+}  // namespace
+
+absl::StatusOr<SplitJpeg> SplitJpegHeader(std::string_view jpeg) {
+  if (jpeg.size() < 4 || ByteAt(jpeg, 0) != 0xFF || ByteAt(jpeg, 1) != kStartOfImage) {
+    return NotSplit("it does not begin like a JPEG");
+  }
+  bool frame_seen = false;
+  std::size_t at = 2;
+  // Every turn moves `at` on by at least 4 bytes.
+  while (jpeg.size() - at >= 4) {
+    if (ByteAt(jpeg, at) != 0xFF) return NotSplit("a segment does not begin with a marker");
+    const std::uint8_t marker = ByteAt(jpeg, at + 1);
+    if (!MayStandInHeader(marker)) return NotSplit("it is not a baseline JPEG");
+    const std::size_t length = std::size_t{ByteAt(jpeg, at + 2)} << 8 | ByteAt(jpeg, at + 3);
+    if (length < 2 || length > jpeg.size() - at - 2) return NotSplit("a segment is cut short");
+    if (marker == kBaselineFrame) {
+      if (frame_seen) return NotSplit("it has two frames");
+      frame_seen = true;
+    }
+    const std::size_t end = at + 2 + length;
+    if (marker == kStartOfScan) {
+      if (!frame_seen) return NotSplit("a scan comes before the frame");
+      if (!IsWholeScanHeader(jpeg.substr(at + 2, length))) {
+        return NotSplit("the scan's header is malformed");
+      }
+      return SplitJpeg{jpeg.substr(0, end), jpeg.substr(end)};
+    }
+    at = end;
+  }
+  return NotSplit("it ends inside the header");
+}
+
+std::string JoinJpeg(std::string_view header, std::string_view body) {
+  return absl::StrCat(header, body);
+}
+
+}  // namespace proofline::imaging

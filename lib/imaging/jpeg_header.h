@@ -1,0 +1,29 @@
+// The two parts of a JPEG: a header that many renditions share, and the pixels, which they do not.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace proofline::imaging {
+
+// Views into the bytes that were split.
+struct SplitJpeg {
+  // From the first byte to the end of the (first) scan's header.
+  std::string_view header;
+  // Everything after: entropy-coded data, the end marker, and whatever follows.
+  std::string_view body;
+};
+
+// Splits the bytes of a baseline JPEG. JoinJpeg of the parts is always the same bytes again, and
+// the header of one rendition can stand in front of the body of another only if both headers are
+// equal. Reads hostile bytes safely, and no more than the header.
+//
+// InvalidArgument for everything else (progressive, arithmetic, lossless, cut inside the header, no
+// JPEG at all): such bytes are kept whole.
+absl::StatusOr<SplitJpeg> SplitJpegHeader(std::string_view jpeg);
+
+std::string JoinJpeg(std::string_view header, std::string_view body);
+
+}  // namespace proofline::imaging

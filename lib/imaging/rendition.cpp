@@ -1,0 +1,47 @@
+#include "lib/imaging/rendition.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/id.h"
+
+namespace proofline::imaging {
+
+RenditionSpec ThumbnailSpec() { return {.kind = "thumbnail", .long_edge_px = 320, .quality = 80}; }
+
+RenditionSpec ProofSpec() { return {.kind = "proof", .long_edge_px = 1600, .quality = 82}; }
+
+absl::Status Validate(const RenditionSpec& spec) {
+  if (!base::IsValidId(spec.kind)) {
+    return absl::InvalidArgumentError(
+        "a rendition's kind must be 1 to 63 lower-case letters, digits and hyphens");
+  }
+  if (spec.long_edge_px < 16 || spec.long_edge_px > 16384) {
+    return absl::InvalidArgumentError(absl::StrCat("the long edge of the rendition ", spec.kind,
+                                                   " must be 16 to 16384 pixels, not ",
+                                                   spec.long_edge_px));
+  }
+  if (spec.quality < 1 || spec.quality > 100) {
+    return absl::InvalidArgumentError(absl::StrCat("the quality of the rendition ", spec.kind,
+                                                   " must be 1 to 100, not ", spec.quality));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Validate(const RenditionRequest& request) {
+  if (request.specs.empty() || request.specs.size() > 8) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "1 to 8 renditions can be made of an original at once, not ", request.specs.size()));
+  }
+  std::set<std::string> kinds;
+  for (const RenditionSpec& spec : request.specs) {
+    if (absl::Status status = Validate(spec); !status.ok()) return status;
+    if (!kinds.insert(spec.kind).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the rendition ", spec.kind, " is asked for twice"));
+    }
+  }
+  return Validate(request.edit);
+}
+
+}  // namespace proofline::imaging
