@@ -32,31 +32,35 @@ inline constexpr std::nullopt_t kRequired = std::nullopt;
 // One key. Everything is text, as a person would write it in the file (strings without quotes).
 struct ConfigRow {
   // Dotted, below the tables of the file: "host.address" is `address` in `[host]`.
-  std::string key;
+  std::string key{};
   ConfigType type = ConfigType::kString;
   // kRequired, or the value of a key the file leaves out. A list is written "a,b"; "" is the empty
   // string, no path, the empty list.
-  std::optional<std::string> default_text;
+  std::optional<std::string> default_text{};
   // What is allowed: "" everything; strings and each member of a list "debug|info|warn"; numbers,
   // durations and sizes a range "1..65535", "1s..1h", "16MiB..", both ends included, either open.
   // An empty string or path which is the default is always allowed.
-  std::string allowed;
+  std::string allowed{};
   // One sentence for the sample file.
-  std::string help;
+  std::string help{};
 };
 
 // An array of tables, `[[lab]]`; its rows' keys count from there.
 struct ConfigArray {
-  std::string name;
-  std::string help;
-  std::vector<ConfigRow> rows;
+  std::string name{};
+  std::string help{};
+  std::vector<ConfigRow> rows{};
 };
 
 // Everything a program's config file may say.
 struct ConfigTable {
-  std::vector<ConfigRow> rows;
-  std::vector<ConfigArray> arrays;
+  std::vector<ConfigRow> rows{};
+  std::vector<ConfigArray> arrays{};
 };
+
+// What a key holds; the alternatives stand in the order of their use by the types above.
+using ConfigValue = std::variant<std::string, std::int64_t, bool, std::chrono::milliseconds,
+                                 std::uint64_t, std::filesystem::path, std::vector<std::string>>;
 
 // The values of one file (or of one table of an array), checked, with defaults filled in.
 // Immutable, copyable; any number of threads may read. Asking for a key that the table does not
@@ -69,7 +73,7 @@ class Config {
   std::chrono::milliseconds GetDuration(std::string_view key) const;
   // Bytes.
   std::uint64_t GetSize(std::string_view key) const;
-  // Absolute if the config file's path was; empty if the value is the empty string.
+  // Absolute; empty if the value is the empty string.
   const std::filesystem::path& GetPath(std::string_view key) const;
   const std::vector<std::string>& GetStringList(std::string_view key) const;
   // The tables of an array in the file's order; none if the file has none.
@@ -83,10 +87,8 @@ class Config {
 
  private:
   friend class ConfigReader;
-  using Value = std::variant<std::string, std::int64_t, bool, std::chrono::milliseconds,
-                             std::uint64_t, std::filesystem::path, std::vector<std::string>>;
   struct Entry {
-    Value value;
+    ConfigValue value;
     int line = 0;  // 0: a default
   };
 

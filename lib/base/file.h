@@ -23,8 +23,8 @@ namespace proofline::base {
 // ETIMEDOUT DeadlineExceeded, EIO DataLoss, ECANCELED Cancelled; everything else Internal.
 absl::Status ErrnoStatus(int error, std::string_view what_happened);
 
-// Opens an existing file read-only. A directory is refused with FailedPrecondition. Never blocks on
-// a named pipe: such things open, and fail to be read as files.
+// Opens an existing file read-only. Directories, named pipes, devices and sockets are refused with
+// FailedPrecondition, without blocking on them.
 absl::StatusOr<UniqueFd> OpenForReading(const std::filesystem::path& path);
 
 // The whole content of a file; ResourceExhausted if it holds more than `max_bytes`.

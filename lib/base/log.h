@@ -1,9 +1,12 @@
 // The log: spdlog's default logger, one line per message on standard error.
 #pragma once
 
+#include <spdlog/fmt/fmt.h>
+
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace proofline::base {
 
@@ -15,3 +18,14 @@ namespace proofline::base {
 absl::Status SetUpLog(std::string_view level, bool json);
 
 }  // namespace proofline::base
+
+#ifndef ABSL_USES_STD_STRING_VIEW
+// Lets spdlog::info("{}", status.message()) compile where abseil has a string_view of its own.
+template <>
+struct fmt::formatter<absl::string_view> : fmt::formatter<fmt::string_view> {
+  template <typename Context>
+  auto format(absl::string_view text, Context& context) const {
+    return fmt::formatter<fmt::string_view>::format({text.data(), text.size()}, context);
+  }
+};
+#endif

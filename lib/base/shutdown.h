@@ -1,6 +1,9 @@
 // The end of a daemon, asked for by a signal or by the program itself.
 #pragma once
 
+#include <signal.h>
+
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <stop_token>
@@ -38,11 +41,16 @@ class Shutdown {
 
  private:
   void Run(const std::stop_token& end);
+  // Takes the signals that are pending; never blocks.
+  void TakeSignals();
 
   std::function<void()> on_hangup_;
   mutable std::mutex mutex_;
+  std::condition_variable requested_;
   std::string reason_;
   std::stop_source stop_;
+  sigset_t old_mask_{};
+  struct sigaction old_pipe_ {};
   UniqueFd signals_;
   UniqueFd wake_;
   std::jthread thread_;

@@ -1,8 +1,9 @@
 #include "lib/imaging/edit.h"
 
 #include <cmath>
+#include <string>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace proofline::imaging {
 namespace {
@@ -17,16 +18,17 @@ absl::Status Validate(const Crop& crop) {
                        std::isfinite(crop.width) && std::isfinite(crop.height);
   if (!numbers) return absl::InvalidArgumentError("a crop's values must be numbers from 0 to 1");
   if (crop.width <= 0 || crop.height <= 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a crop must have a width and a height above 0, not ", crop.width, " by ", crop.height));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "a crop must have a width and a height above 0, not %g by %g", crop.width, crop.height));
   }
   const bool inside = crop.left >= -kTolerance && crop.top >= -kTolerance &&
                       crop.left + crop.width <= 1 + kTolerance &&
                       crop.top + crop.height <= 1 + kTolerance;
   if (!inside) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a crop must lie inside the picture (fractions from 0 to 1), not at ", crop.left, ", ",
-        crop.top, " with a size of ", crop.width, " by ", crop.height));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "a crop must lie inside the picture (fractions from 0 to 1), not at %g, %g with a size of "
+        "%g by %g",
+        crop.left, crop.top, crop.width, crop.height));
   }
   return absl::OkStatus();
 }
@@ -35,12 +37,12 @@ absl::Status Validate(const Edit& edit) {
   const int rotation = edit.rotation_degrees;
   if (rotation != 0 && rotation != 90 && rotation != 180 && rotation != 270) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a rotation must be 0, 90, 180 or 270 degrees, not ", rotation));
+        absl::StrFormat("a rotation must be 0, 90, 180 or 270 degrees, not %d", rotation));
   }
   // Written so that a value that is not a number fails too.
   if (!(edit.straighten_degrees >= -45 && edit.straighten_degrees <= 45)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "straightening must be from -45 to 45 degrees, not ", edit.straighten_degrees));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "straightening must be from -45 to 45 degrees, not %g", edit.straighten_degrees));
   }
   return edit.crop ? Validate(*edit.crop) : absl::OkStatus();
 }

@@ -2,8 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
-
-#include "absl/strings/str_cat.h"
+#include "lib/base/text.h"
 
 namespace proofline::imaging {
 namespace {
@@ -36,7 +35,7 @@ bool IsWholeScanHeader(std::string_view segment) {
 }
 
 absl::Status NotSplit(std::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("the JPEG has no header to split off: ", why));
+  return absl::InvalidArgumentError(base::Concat("the JPEG has no header to split off: ", why));
 }
 
 }  // namespace
@@ -72,7 +71,25 @@ absl::StatusOr<SplitJpeg> SplitJpegHeader(std::string_view jpeg) {
 }
 
 std::string JoinJpeg(std::string_view header, std::string_view body) {
-  return absl::StrCat(header, body);
+  return base::Concat(header, body);
+}
+
+bool HasEndOfImage(std::string_view jpeg) {
+  std::size_t at = 2;
+  while (at < jpeg.size() && jpeg.size() - at >= 4) {
+    if (ByteAt(jpeg, at) != 0xFF) return false;
+    const std::uint8_t marker = ByteAt(jpeg, at + 1);
+    // Any number of fill bytes may stand before a marker.
+    if (marker == 0xFF) {
+      ++at;
+      continue;
+    }
+    at += 2 + (std::size_t{ByteAt(jpeg, at + 2)} << 8 | ByteAt(jpeg, at + 3));
+    if (marker == kStartOfScan) {
+      return at < jpeg.size() && jpeg.find("\xFF\xD9", at) != std::string_view::npos;
+    }
+  }
+  return false;
 }
 
 }  // namespace proofline::imaging

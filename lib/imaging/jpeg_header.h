@@ -26,4 +26,8 @@ absl::StatusOr<SplitJpeg> SplitJpegHeader(std::string_view jpeg);
 
 std::string JoinJpeg(std::string_view header, std::string_view body);
 
+// Whether an end marker follows the first scan of a JPEG of any kind. Where it is missing the file
+// was cut short, for entropy-coded data cannot contain one.
+bool HasEndOfImage(std::string_view jpeg);
+
 }  // namespace proofline::imaging

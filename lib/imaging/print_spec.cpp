@@ -1,8 +1,7 @@
 #include "lib/imaging/print_spec.h"
 
 #include <algorithm>
-
-#include "absl/strings/str_cat.h"
+#include "lib/base/text.h"
 
 namespace proofline::imaging {
 namespace {
@@ -16,29 +15,29 @@ constexpr std::int64_t kMaxPixels = 400'000'000;
 absl::Status Validate(const PrintSpec& spec) {
   for (int side : {spec.width_px, spec.height_px}) {
     if (side < kMinSide || side > kMaxSide) {
-      return absl::InvalidArgumentError(absl::StrCat("a page must be ", kMinSide, " to ", kMaxSide,
+      return absl::InvalidArgumentError(base::Concat("a page must be ", kMinSide, " to ", kMaxSide,
                                                      " pixels wide and high, not ", spec.width_px,
                                                      " by ", spec.height_px));
     }
   }
   if (std::int64_t{spec.width_px} * spec.height_px > kMaxPixels) {
-    return absl::InvalidArgumentError(absl::StrCat("a page of ", spec.width_px, " by ",
+    return absl::InvalidArgumentError(base::Concat("a page of ", spec.width_px, " by ",
                                                    spec.height_px,
                                                    " pixels is above the limit of 400 million"));
   }
   const int shorter = std::min(spec.width_px, spec.height_px);
   if (spec.border_px < 0 || spec.border_px > (shorter - 1) / 2) {
-    return absl::InvalidArgumentError(absl::StrCat("a border of ", spec.border_px,
+    return absl::InvalidArgumentError(base::Concat("a border of ", spec.border_px,
                                                    " pixels leaves no picture on a page of ",
                                                    spec.width_px, " by ", spec.height_px));
   }
   if (spec.pixels_per_inch < 1 || spec.pixels_per_inch > 10000) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a page must have 1 to 10000 pixels per inch, not ", spec.pixels_per_inch));
+        base::Concat("a page must have 1 to 10000 pixels per inch, not ", spec.pixels_per_inch));
   }
   if (spec.quality < 1 || spec.quality > 100) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a page's JPEG quality must be 1 to 100, not ", spec.quality));
+        base::Concat("a page's JPEG quality must be 1 to 100, not ", spec.quality));
   }
   return spec.crop ? Validate(*spec.crop) : absl::OkStatus();
 }

@@ -2,8 +2,8 @@
 
 #include <set>
 
-#include "absl/strings/str_cat.h"
 #include "lib/base/id.h"
+#include "lib/base/text.h"
 
 namespace proofline::imaging {
 
@@ -17,12 +17,12 @@ absl::Status Validate(const RenditionSpec& spec) {
         "a rendition's kind must be 1 to 63 lower-case letters, digits and hyphens");
   }
   if (spec.long_edge_px < 16 || spec.long_edge_px > 16384) {
-    return absl::InvalidArgumentError(absl::StrCat("the long edge of the rendition ", spec.kind,
+    return absl::InvalidArgumentError(base::Concat("the long edge of the rendition ", spec.kind,
                                                    " must be 16 to 16384 pixels, not ",
                                                    spec.long_edge_px));
   }
   if (spec.quality < 1 || spec.quality > 100) {
-    return absl::InvalidArgumentError(absl::StrCat("the quality of the rendition ", spec.kind,
+    return absl::InvalidArgumentError(base::Concat("the quality of the rendition ", spec.kind,
                                                    " must be 1 to 100, not ", spec.quality));
   }
   return absl::OkStatus();
@@ -30,7 +30,7 @@ absl::Status Validate(const RenditionSpec& spec) {
 
 absl::Status Validate(const RenditionRequest& request) {
   if (request.specs.empty() || request.specs.size() > 8) {
-    return absl::InvalidArgumentError(absl::StrCat(
+    return absl::InvalidArgumentError(base::Concat(
         "1 to 8 renditions can be made of an original at once, not ", request.specs.size()));
   }
   std::set<std::string> kinds;
@@ -38,7 +38,7 @@ absl::Status Validate(const RenditionRequest& request) {
     if (absl::Status status = Validate(spec); !status.ok()) return status;
     if (!kinds.insert(spec.kind).second) {
       return absl::InvalidArgumentError(
-          absl::StrCat("the rendition ", spec.kind, " is asked for twice"));
+          base::Concat("the rendition ", spec.kind, " is asked for twice"));
     }
   }
   return Validate(request.edit);

@@ -113,8 +113,9 @@ class Database {
   absl::StatusOr<std::string> Get(std::string_view cf, std::string_view key) const;
 
   // One atomic write, on disk when it returns OK. After an error none or all of it may be found
-  // when the store is opened again; the store tries to recover (from a full disk, for instance) at
-  // the next commit. An empty batch is OK and writes nothing.
+  // when the store is opened again. A store that met a full disk (ResourceExhausted) takes commits
+  // again as soon as there is room; one that met worse (Unavailable) after it has been opened
+  // again. An empty batch is OK and writes nothing.
   absl::Status Commit(Batch&& batch);
 
   // Calls `visit` for each key that begins with `prefix` and is greater than `start_after` (a whole

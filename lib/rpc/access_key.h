@@ -1,6 +1,8 @@
-// Keys that say whom they belong to: names and a secret, joined by dots, e.g. "demo.front-desk.SECRET".
+// Keys that say whom they belong to: names and a secret, joined by dots, e.g.
+// "demo.front-desk.SECRET".
 //
-// The names let the receiver find one record to compare the secret's hash with, instead of searching by secret.
+// The names let the receiver find one record to compare the secret's hash with, instead of
+// searching by secret.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,5 @@
-// Resource names as AIP-122 has them: fixed words and identifiers in turn, e.g. "studios/demo/orders/7".
+// Resource names as AIP-122 has them: fixed words and identifiers in turn, e.g.
+// "studios/demo/orders/7".
 #pragma once
 
 #include <optional>
@@ -10,8 +11,8 @@
 
 namespace proofline::rpc {
 
-// The identifiers of `name` where `pattern` has a star ("studios/*/orders/*"), in order; nothing when the name is not of
-// that pattern or an identifier is not valid by base::IsValidId.
+// The identifiers of `name` where `pattern` has a star ("studios/*/orders/*"), in order; nothing
+// when the name is not of that pattern or an identifier is not valid by base::IsValidId.
 inline std::optional<std::vector<std::string>> ParseResourceName(std::string_view pattern,
                                                                  std::string_view name) {
   std::vector<std::string> ids;

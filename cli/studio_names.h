@@ -1,0 +1,38 @@
+// What people call galleries and photos at the studio daemon.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/target.h"
+#include "proofline/v1/studio_control_service.grpc.pb.h"
+
+namespace proofline::cli {
+
+using StudioClient = Client<v1::StudioControlService>;
+
+// Looks things up at the daemon, each list at most once. Not thread-safe; the client must outlive
+// it.
+class StudioNames {
+ public:
+  explicit StudioNames(const StudioClient& client) : client_(client) {}
+
+  // A gallery's full name, identifier, or exact title.
+  absl::StatusOr<std::string> Gallery(const std::string& text);
+  // A photo's full name, "GALLERY/PHOTO", its identifier alone, or the path of its original.
+  absl::StatusOr<v1::LocalPhoto> Photo(const std::string& text);
+  // The photos that the texts name, in that order; a gallery stands for all of its photos.
+  absl::StatusOr<std::vector<v1::LocalPhoto>> Photos(const std::vector<std::string>& texts);
+
+ private:
+  absl::StatusOr<v1::LocalPhoto> Get(const std::string& name_or_path) const;
+  absl::StatusOr<std::vector<v1::LocalPhoto>> List(const std::string& gallery) const;
+  absl::Status LoadGalleries();
+
+  const StudioClient& client_;
+  std::optional<std::vector<v1::Gallery>> galleries_;
+};
+
+}  // namespace proofline::cli

@@ -1,0 +1,129 @@
+// proofline studio status and wait.
+#include "cli/exit_code.h"
+#include "cli/progress.h"
+#include "cli/studio_verbs.h"
+#include "cli/text.h"
+#include "lib/base/text.h"
+
+namespace proofline::cli {
+namespace {
+
+using Service = v1::StudioControlService;
+using Status = v1::GetStudioStatusResponse;
+using base::Concat;
+using Target = std::shared_ptr<StudioTarget>;
+
+struct WaitFlags {
+  std::int64_t published = -1;
+  bool idle = false;
+};
+
+std::string Brief(const Status& status) {
+  std::string text =
+      Concat(status.published(), " published, ", status.rendered(), " to send, ", status.waiting(),
+             " to render, ", status.settling(), " settling, ", status.failed(), " failed");
+  if (status.paused()) text += ", paused";
+  if (!status.host_connected()) text += ", host not connected";
+  return text;
+}
+
+void PrintStatus(Output& output, const Status& status) {
+  if (output.json()) {
+    output.Json(status);
+    return;
+  }
+  Facts facts = {{"version", status.version()},
+                 {"running since", LocalTime(status.start_time())},
+                 {"device", status.device()},
+                 {"host", status.host_connected() ? "connected" : "not connected"},
+                 {"host message", status.host_message()},
+                 {"work", status.paused() ? "paused" : "running"},
+                 {"settling", std::to_string(status.settling())},
+                 {"waiting", std::to_string(status.waiting())},
+                 {"rendered", std::to_string(status.rendered())},
+                 {"published", std::to_string(status.published())},
+                 {"failed", std::to_string(status.failed())},
+                 {"kept", std::to_string(status.kept())},
+                 {"originals", SizeText(status.original_bytes())},
+                 {"sent to host", SizeText(status.sent_bytes())},
+                 {"sent to labs", SizeText(status.lab_sent_bytes())},
+                 {"open orders", std::to_string(status.open_orders())}};
+  for (const v1::WatchedFolder& folder : status.folders()) {
+    const std::string& message = folder.message();
+    facts.emplace_back("folder",
+                       message.empty() ? folder.path() : Concat(folder.path(), ": ", message));
+  }
+  output.Print(facts);
+}
+
+absl::Status FollowStatus(Program& program, const StudioTarget& target,
+                          const std::function<absl::StatusOr<bool>(const Status&)>& on_status) {
+  return Follow<Service, Status>(
+      [&] { return DialControl(kStudioDaemon, target.state, program.call_timeout()); },
+      [](Service::Stub& stub, grpc::ClientContext* context) {
+        return stub.WatchStudioStatus(context, v1::WatchStudioStatusRequest());
+      },
+      program.wait_limit(), on_status);
+}
+
+absl::Status ShowStatus(Program& program, const StudioTarget& target, bool watch) {
+  if (watch) {
+    return FollowStatus(program, target, [&](const Status& status) {
+      if (program.output.json()) {
+        program.output.Json(status);
+      } else {
+        program.output.Line(Printable(Brief(status)));
+      }
+      return false;
+    });
+  }
+  const auto client = DialStudio(program, target);
+  if (!client.ok()) return client.status();
+  const auto status =
+      client->Call(&Service::Stub::GetStudioStatus, v1::GetStudioStatusRequest());
+  if (!status.ok()) return status.status();
+  PrintStatus(program.output, *status);
+  return absl::OkStatus();
+}
+
+absl::Status Wait(Program& program, const StudioTarget& target, const WaitFlags& flags) {
+  const bool idle = flags.idle || flags.published < 0;
+  Progress progress(program.output);
+  std::string last = "the daemon has said nothing";
+  const absl::Status waited = FollowStatus(program, target, [&](const Status& status) {
+    last = Brief(status);
+    progress.Show(last);
+    const bool is_idle = status.settling() + status.waiting() + status.rendered() == 0;
+    if (status.published() < flags.published || (idle && !is_idle)) return false;
+    progress.Clear();
+    program.output.Done(status, last);
+    return true;
+  });
+  if (!absl::IsDeadlineExceeded(waited)) return waited;
+  return absl::DeadlineExceededError(Concat("gave up waiting: ", last));
+}
+
+}  // namespace
+
+void AddStudioStatusVerbs(CLI::App& group, Program& program, const Target& target) {
+  auto watch = std::make_shared<bool>(false);
+  CLI::App* status =
+      AddVerb(group, program, "status", "Say what is done, waiting and failed",
+              "proofline studio status --watch",
+              [&program, target, watch] { return ShowStatus(program, *target, *watch); });
+  status->add_flag("--watch", *watch, "Go on and print a line at every change");
+
+  auto flags = std::make_shared<WaitFlags>();
+  CLI::App* wait = AddVerb(
+      group, program, "wait",
+      "Wait until photos are published or nothing is under way; without --timeout for ever",
+      "proofline studio wait --published 30 --idle --timeout 10m",
+      [&program, target, flags] { return Wait(program, *target, *flags); });
+  wait->add_option("--published", flags->published, "Until this many photos are at the host")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  wait->add_flag("--idle", flags->idle,
+                 "Until nothing is settling, waiting or rendered (so without --published)");
+}
+
+}  // namespace proofline::cli

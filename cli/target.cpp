@@ -1,0 +1,56 @@
+#include "cli/target.h"
+
+#include <filesystem>
+
+#include "absl/time/time.h"
+#include "lib/base/text.h"
+#include "lib/rpc/endpoints.h"
+
+namespace proofline::cli {
+
+using base::Concat;
+
+absl::Status Connection::Explain(const grpc::Status& status) const {
+  const absl::Status said = rpc::FromGrpc(status);
+  // What the daemon itself has said, with its reason, needs no words of ours.
+  if (said.ok() || !rpc::ReasonOf(said).empty()) return said;
+  switch (said.code()) {
+    case absl::StatusCode::kUnavailable:
+      return absl::UnavailableError(Concat(peer, " does not answer; ", hint));
+    case absl::StatusCode::kDeadlineExceeded:
+      return absl::DeadlineExceededError(
+          Concat(peer, " took longer than ", absl::FormatDuration(absl::FromChrono(timeout)),
+                 "; allow it more with --timeout"));
+    case absl::StatusCode::kUnimplemented:
+      return absl::UnimplementedError(
+          Concat(peer, " does not know this call; it is older than this program"));
+    default:
+      return absl::Status(said.code(), rpc::Describe(said, peer));
+  }
+}
+
+absl::StatusOr<Connection> DialControl(const DaemonKind& daemon, const std::string& state,
+                                       base::Duration timeout) {
+  const std::string start = Concat("start it with: ", daemon.program, " --config FILE");
+  const absl::StatusOr<rpc::Endpoints> endpoints = rpc::ReadEndpoints(state);
+  if (absl::IsNotFound(endpoints.status())) {
+    return absl::UnavailableError(Concat("the ", daemon.word, " daemon is not running on ", state,
+                                         " (no endpoints.json there); ", start,
+                                         ", or name its folder with --state"));
+  }
+  if (!endpoints.ok()) return endpoints.status();
+  const auto control = endpoints->find("control");
+  if (control == endpoints->end()) {
+    return absl::UnavailableError(Concat("endpoints.json in ", state, " names no control socket; ",
+                                         "is it a folder of the ", daemon.word, " daemon?"));
+  }
+  rpc::ChannelOptions options;
+  options.address = control->second;
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = rpc::MakeChannel(options);
+  if (!channel.ok()) return channel.status();
+  return Connection{*std::move(channel),
+                    Concat("the ", daemon.word, " daemon (", control->second, ")"),
+                    Concat("it may have stopped; ", start), timeout};
+}
+
+}  // namespace proofline::cli

@@ -1,0 +1,372 @@
+#include "daemon/catalog.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/catalog_keys.h"
+#include "lib/base/check.h"
+#include "lib/base/id.h"
+#include "lib/base/kill_point.h"
+#include "lib/rpc/status.h"
+
+namespace proofline::studio {
+
+namespace pb = proofline::v1;
+
+namespace {
+
+absl::Status NoSuchPhoto(std::string_view what) {
+  return rpc::Error(absl::StatusCode::kNotFound,
+                    absl::StrCat("there is no photo ", Readable(what, 200), " on this device"),
+                    "PHOTO_NOT_FOUND", {{"photo", Readable(what, 200)}});
+}
+
+absl::StatusOr<record::Photo> ParsePhoto(std::string_view bytes) {
+  record::Photo photo;
+  if (!photo.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::DataLossError(
+        "a photo's record in the catalog is damaged; restore the catalog from a backup");
+  }
+  return photo;
+}
+
+}  // namespace
+
+Catalog::Catalog(const Options& options, const base::Clock& clock, kv::Database database)
+    : options_(options), clock_(clock), database_(std::move(database)) {}
+
+Catalog::~Catalog() = default;
+
+absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const Options& options,
+                                                       const base::Clock& clock) {
+  kv::Database::Options store;
+  store.cache_bytes = options.cache_bytes;
+  for (const std::string_view family : keys::kColumnFamilies) {
+    store.column_families.push_back({std::string(family), family == keys::kRenditions});
+  }
+  absl::StatusOr<kv::Database> database = kv::Database::Open(options.path, store);
+  if (!database.ok()) return database.status();
+  std::unique_ptr<Catalog> catalog(new Catalog(options, clock, *std::move(database)));
+  if (absl::Status status = catalog->Load(); !status.ok()) return status;
+  return catalog;
+}
+
+absl::Status Catalog::Load() {
+  if (absl::Status status = LoadCatalogRecord(); !status.ok()) return status;
+  const absl::StatusOr<std::string> totals = database_.Get(keys::kMeta, keys::Totals());
+  if (totals.ok()) {
+    if (!totals_.ParseFromString(*totals)) {
+      return absl::DataLossError("the catalog's totals are damaged; restore it from a backup");
+    }
+  } else if (!absl::IsNotFound(totals.status())) {
+    return totals.status();
+  }
+  return LoadCounts();
+}
+
+absl::Status Catalog::LoadCatalogRecord() {
+  const std::string where = options_.path.string();
+  record::Catalog catalog;
+  const absl::StatusOr<std::string> stored = database_.Get(keys::kMeta, keys::CatalogRecord());
+  if (stored.ok()) {
+    if (!catalog.ParseFromString(*stored)) {
+      return absl::DataLossError(
+          absl::StrCat("the catalog ", where, " is damaged; restore it from a backup"));
+    }
+    if (catalog.format_version() > keys::kFormatVersion) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the catalog ", where, " was written by a newer studio daemon (format ",
+                       catalog.format_version(), "); use that version"));
+    }
+    if (catalog.device() != options_.device.ToString()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the catalog ", where, " belongs to ", catalog.device(),
+                       ", but the key is for ", options_.device.ToString(),
+                       "; use that device's key, or another state folder"));
+    }
+  } else if (absl::IsNotFound(stored.status())) {
+    catalog.set_format_version(keys::kFormatVersion);
+    catalog.set_catalog_id(base::NewId());
+    *catalog.mutable_create_time() = NowMessage();
+    catalog.set_device(options_.device.ToString());
+    kv::Batch batch;
+    batch.Put(keys::kMeta, keys::CatalogRecord(), catalog.SerializeAsString());
+    if (absl::Status status = database_.Commit(std::move(batch)); !status.ok()) return status;
+  } else {
+    return stored.status();
+  }
+  catalog_id_ = catalog.catalog_id();
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::LoadCounts() {
+  absl::Status damage;
+  absl::Status status =
+      database_.Scan(keys::kPhotos, "", "", [&](std::string_view, std::string_view value) {
+        const absl::StatusOr<record::Photo> photo = ParsePhoto(value);
+        if (photo.ok()) counted_.Count(*photo, 1);
+        damage.Update(photo.status());
+        return photo.ok();
+      });
+  status.Update(damage);
+  if (!status.ok()) return status;
+
+  const auto waiting = database_.NewCursor(keys::kWaiting, "");
+  waiting->SeekToLast();
+  if (waiting->Valid()) next_ticket_ = keys::NumberFrom(waiting->key()) + 1;
+  const auto pending = database_.NewCursor(keys::kPublish, "");
+  pending->SeekToLast();
+  if (pending->Valid()) {
+    newest_pending_ = static_cast<std::int64_t>(keys::NumberFrom(pending->key()));
+  }
+  status = waiting->status();
+  status.Update(pending->status());
+  return status;
+}
+
+google::protobuf::Timestamp Catalog::NowMessage() const {
+  const auto since = clock_.WallNow().time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+  google::protobuf::Timestamp time;
+  time.set_seconds(seconds.count());
+  time.set_nanos(static_cast<int>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(since - seconds).count()));
+  return time;
+}
+
+void Catalog::Touch(record::Photo& photo) const {
+  photo.set_revision(photo.revision() + 1);
+  *photo.mutable_update_time() = NowMessage();
+}
+
+absl::Status Catalog::Commit(CatalogTransaction& transaction) {
+  const CountChanges counts = transaction.counts();
+  if (transaction.empty()) return absl::OkStatus();
+  if (absl::Status status = database_.Commit(transaction.TakeBatch()); !status.ok()) return status;
+  for (const auto& [state, change] : counts.states) counted_.states[state] += change;
+  for (const auto& [gallery, change] : counts.galleries) {
+    if ((counted_.galleries[gallery] += change) == 0) counted_.galleries.erase(gallery);
+  }
+  counted_.original_bytes += counts.original_bytes;
+  waiting_may_exist_ = true;
+  work_changed_.notify_all();
+  // Subscribers only wake threads of their own, so it is safe under the lock.
+  changes_.Publish(changes_.current() + 1);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<record::Photo> Catalog::GetPhoto(const std::string& id) const {
+  const absl::StatusOr<std::string> bytes = database_.Get(keys::kPhotos, keys::Id(id));
+  if (absl::IsNotFound(bytes.status())) return NoSuchPhoto(id);
+  if (!bytes.ok()) return bytes.status();
+  return ParsePhoto(*bytes);
+}
+
+absl::StatusOr<record::Photo> Catalog::GetPhotoAt(const std::string& path) const {
+  const absl::StatusOr<std::string> bytes =
+      database_.Get(keys::kPlaces, keys::Place(FolderOf(path), NameOf(path)));
+  if (absl::IsNotFound(bytes.status())) return NoSuchPhoto(path);
+  if (!bytes.ok()) return bytes.status();
+  record::PlaceEntry entry;
+  if (!entry.ParseFromString(*bytes)) return NoSuchPhoto(path);
+  return GetPhoto(entry.photo());
+}
+
+absl::StatusOr<std::vector<record::Photo>> Catalog::ListPhotos(const std::string& gallery,
+                                                               pb::LocalPhotoState state,
+                                                               const std::string& start_after,
+                                                               int max) const {
+  std::vector<record::Photo> photos;
+  absl::Status damage;
+  const auto take = [&](absl::StatusOr<record::Photo> photo) {
+    if (absl::IsNotFound(photo.status())) return true;  // merged while we were listing
+    damage.Update(photo.status());
+    if (!photo.ok()) return false;
+    if (state == pb::LOCAL_PHOTO_STATE_UNSPECIFIED || ShownState(*photo) == state) {
+      photos.push_back(*std::move(photo));
+    }
+    return static_cast<int>(photos.size()) < max;
+  };
+  absl::Status status;
+  if (gallery.empty()) {
+    const std::string after = start_after.empty() ? "" : keys::Id(start_after);
+    status = database_.Scan(
+        keys::kPhotos, "", after,
+        [&](std::string_view, std::string_view value) { return take(ParsePhoto(value)); });
+  } else {
+    const std::string after = start_after.empty() ? "" : keys::Pair(gallery, start_after);
+    status = database_.Scan(
+        keys::kMembers, keys::Id(gallery), after, [&](std::string_view key, std::string_view) {
+          return take(GetPhoto(keys::PairFrom(key).second));
+        });
+  }
+  status.Update(damage);
+  if (!status.ok()) return status;
+  return photos;
+}
+
+absl::StatusOr<std::vector<LocalGallery>> Catalog::ListGalleries(const std::string& start_after,
+                                                                 int max) const {
+  std::vector<LocalGallery> galleries;
+  const std::lock_guard lock(mutex_);
+  auto next = start_after.empty() ? counted_.galleries.begin()
+                                  : counted_.galleries.upper_bound(start_after);
+  for (; next != counted_.galleries.end() && static_cast<int>(galleries.size()) < max; ++next) {
+    LocalGallery gallery{next->first, {}, next->second};
+    const absl::StatusOr<std::string> bytes =
+        database_.Get(keys::kGalleries, keys::Id(gallery.id));
+    if (!bytes.ok() && !absl::IsNotFound(bytes.status())) return bytes.status();
+    if (bytes.ok()) gallery.record.ParseFromString(*bytes);
+    galleries.push_back(std::move(gallery));
+  }
+  return galleries;
+}
+
+absl::StatusOr<std::string> Catalog::GetThumbnail(const std::string& id) const {
+  absl::StatusOr<std::string> jpeg =
+      database_.Get(keys::kRenditions, keys::Rendition(id, pb::RENDITION_KIND_THUMBNAIL));
+  if (absl::IsNotFound(jpeg.status())) return NoSuchPhoto(id);
+  return jpeg;
+}
+
+absl::StatusOr<record::Photo> Catalog::Update(
+    const std::string& id, const std::string& etag,
+    const std::function<absl::Status(record::Photo&)>& change) {
+  const std::lock_guard lock(mutex_);
+  CatalogTransaction transaction(database_);
+  absl::StatusOr<record::Photo> stored = transaction.Photo(id);
+  if (absl::IsNotFound(stored.status())) return NoSuchPhoto(id);
+  if (!stored.ok()) return stored.status();
+  record::Photo photo = *stored;
+  if (!etag.empty() && etag != absl::StrCat(photo.revision())) {
+    return rpc::Error(absl::StatusCode::kAborted,
+                      absl::StrCat("the photo ", id,
+                                   " has changed since it was read; read it again and then set "
+                                   "what you want to set"),
+                      "ETAG_MISMATCH", {{"photo", id}, {"etag", absl::StrCat(photo.revision())}});
+  }
+  if (absl::Status status = change(photo); !status.ok()) return status;
+  if (photo.SerializeAsString() == stored->SerializeAsString()) return photo;
+
+  Touch(photo);
+  const bool edit_changed =
+      photo.edit().SerializeAsString() != stored->edit().SerializeAsString();
+  const bool rendered = photo.state() == pb::LOCAL_PHOTO_STATE_RENDERED ||
+                        photo.state() == pb::LOCAL_PHOTO_STATE_PUBLISHED;
+  if (edit_changed || photo.state() == pb::LOCAL_PHOTO_STATE_REFUSED) {
+    photo.set_stale(true);
+    Requeue(photo);
+  } else if (rendered) {
+    QueuePublish(photo, /*with_renditions=*/false);
+  }
+  absl::Status status = transaction.Store(photo);
+  PutTotals(transaction);
+  if (status.ok()) status = Commit(transaction);
+  if (!status.ok()) return status;
+  base::KillPoint("studio.catalog.updated");
+  return photo;
+}
+
+absl::StatusOr<std::int64_t> Catalog::Retry(const std::vector<std::string>& ids) {
+  std::vector<std::string> wanted = ids;
+  if (wanted.empty()) {
+    const absl::Status status =
+        database_.Scan(keys::kPhotos, "", "", [&](std::string_view, std::string_view value) {
+          const absl::StatusOr<record::Photo> photo = ParsePhoto(value);
+          if (photo.ok() && (photo->state() == pb::LOCAL_PHOTO_STATE_FAILED ||
+                             photo->state() == pb::LOCAL_PHOTO_STATE_REFUSED)) {
+            wanted.push_back(photo->id());
+          }
+          return true;
+        });
+    if (!status.ok()) return status;
+  }
+  std::int64_t retried = 0;
+  const std::lock_guard lock(mutex_);
+  CatalogTransaction transaction(database_);
+  for (const std::string& id : wanted) {
+    absl::StatusOr<record::Photo> photo = transaction.Photo(id);
+    if (absl::IsNotFound(photo.status()) && ids.empty()) continue;
+    if (absl::IsNotFound(photo.status())) return NoSuchPhoto(id);
+    if (!photo.ok()) return photo.status();
+    if (photo->state() != pb::LOCAL_PHOTO_STATE_FAILED &&
+        photo->state() != pb::LOCAL_PHOTO_STATE_REFUSED) {
+      continue;
+    }
+    photo->set_stale(true);
+    photo->set_attempts(0);
+    Requeue(*photo);
+    if (absl::Status status = transaction.Store(*photo); !status.ok()) return status;
+    ++retried;
+  }
+  if (absl::Status status = Commit(transaction); !status.ok()) return status;
+  return retried;
+}
+
+absl::Status Catalog::SetPaused(bool paused) {
+  const std::lock_guard lock(mutex_);
+  const bool before = totals_.paused();
+  totals_.set_paused(paused);
+  CatalogTransaction transaction(database_);
+  PutTotals(transaction);
+  const absl::Status status = Commit(transaction);
+  if (!status.ok()) totals_.set_paused(before);
+  return status;
+}
+
+bool Catalog::paused() const {
+  const std::lock_guard lock(mutex_);
+  return totals_.paused();
+}
+
+bool Catalog::WaitWhilePaused(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  work_changed_.wait(lock, stop, [this] { return !totals_.paused(); });
+  return !stop.stop_requested();
+}
+
+absl::StatusOr<OriginalPlaces> Catalog::FindOriginal(const std::string& photo_id,
+                                                     const base::Digest& digest,
+                                                     std::int64_t size) const {
+  OriginalPlaces places;
+  bool known = false;
+  const auto take = [&](const record::Photo& photo) {
+    const bool same = photo.digest_current() && photo.digest() == digest.bytes();
+    if (!same) return;
+    for (const record::Place& place : photo.places()) {
+      if (place.gone()) continue;
+      places.files.push_back(
+          {place.path(),
+           {place.device(), place.inode(), place.size_bytes(), place.mtime_ns()}});
+    }
+  };
+  absl::StatusOr<record::Photo> named = GetPhoto(photo_id);
+  if (named.ok()) {
+    known = true;
+    take(*named);
+    places.changed = !IsMissing(*named) && places.files.empty();
+  } else if (!absl::IsNotFound(named.status())) {
+    return named.status();
+  }
+  const absl::Status status = database_.Scan(
+      keys::kDigests, keys::Digest(static_cast<std::uint64_t>(size), digest.bytes()), "",
+      [&](std::string_view key, std::string_view) {
+        const std::string id = keys::PhotoFromDigest(key);
+        if (id == photo_id) return true;
+        if (const absl::StatusOr<record::Photo> twin = GetPhoto(id); twin.ok()) {
+          known = true;
+          take(*twin);
+        }
+        return true;
+      });
+  if (!status.ok()) return status;
+  if (!known) return NoSuchPhoto(photo_id);
+  return places;
+}
+
+CatalogCounts Catalog::counts() const {
+  const std::lock_guard lock(mutex_);
+  return {counted_.states, counted_.original_bytes, totals_.sent_bytes(), totals_.paused()};
+}
+
+}  // namespace proofline::studio

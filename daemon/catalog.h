@@ -1,0 +1,279 @@
+// The catalog: the durable truth about every photo of this device.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/catalog_transaction.h"
+#include "daemon/file_stamp.h"
+#include "daemon/photo_message.h"
+#include "daemon/record.pb.h"
+#include "daemon/selection.h"
+#include "daemon/settle_queue.h"
+#include "lib/base/clock.h"
+#include "lib/base/digest.h"
+#include "lib/imaging/edit.h"
+#include "lib/imaging/rendition.h"
+#include "lib/kv/database.h"
+#include "lib/rpc/feed.h"
+
+namespace proofline::studio {
+
+// A photo that waits to be rendered, taken by a renderer. Exactly one Finish… or Release call gives
+// it back.
+struct RenderTask {
+  std::string photo;
+  std::uint64_t ticket = 0;
+  std::string root;
+  std::string path;
+  FileStamp stamp;
+  imaging::Edit edit;
+  v1::Edit edit_message;
+  PhotoFacts facts;
+  // Another photo, or this one before, has a file of this size: worth hashing before rendering.
+  bool maybe_known = false;
+};
+
+// A change on its way to the host.
+struct PendingPublish {
+  struct Content {
+    v1::RenditionKind kind = v1::RENDITION_KIND_UNSPECIFIED;
+    std::string jpeg;
+  };
+  std::int64_t sequence = 0;
+  v1::Photo photo;
+  std::string gallery_title;
+  std::vector<Content> contents;
+};
+
+struct Refusal {
+  std::string reason;   // for programs
+  std::string message;  // for people
+};
+
+struct CatalogCounts {
+  std::map<v1::LocalPhotoState, std::int64_t> states;
+  std::int64_t original_bytes = 0;
+  std::int64_t sent_bytes = 0;
+  bool paused = false;
+
+  std::int64_t in(v1::LocalPhotoState state) const {
+    const auto found = states.find(state);
+    return found == states.end() ? 0 : found->second;
+  }
+};
+
+struct LocalGallery {
+  std::string id;
+  record::Gallery record;
+  std::int64_t photos = 0;
+};
+
+// Where an ordered original can be read, best first.
+struct OriginalPlaces {
+  struct File {
+    std::string path;
+    FileStamp stamp;
+  };
+  std::vector<File> files;
+  // The photo is here, but its file has another content by now.
+  bool changed = false;
+};
+
+// Thread-safe. Every change is durable when its method returns OK; a change that fails has not
+// happened. Methods block on the disk, and those that wait say so. Errors are those of
+// kv::Database, unless a method names more.
+//
+// Photos keep their id for ever: through renames and moves (the same inode, size and time, or the
+// same digest, at a new path while the old path is gone) and through new content at the same path.
+// Two files with one digest are two places of one photo.
+class Catalog {
+ public:
+  struct Options {
+    std::filesystem::path path;
+    std::uint64_t cache_bytes = std::uint64_t{64} << 20;
+    DeviceName device;
+  };
+
+  // Opens or makes the catalog. Besides the errors of kv::Database::Open: FailedPrecondition for a
+  // catalog of another device or of a newer format. The clock must outlive it.
+  static absl::StatusOr<std::unique_ptr<Catalog>> Open(const Options& options,
+                                                       const base::Clock& clock);
+  ~Catalog();
+  Catalog(const Catalog&) = delete;
+  Catalog& operator=(const Catalog&) = delete;
+
+  const DeviceName& device() const { return options_.device; }
+  // Names this catalog to the host; random.
+  const std::string& catalog_id() const { return catalog_id_; }
+  // The store, for the order book, which keeps its records in column families of its own.
+  kv::Database& database() { return database_; }
+
+  // ---- Files
+
+  struct KnownFile {
+    std::string name;
+    FileStamp stamp;
+    bool gone = false;
+    bool look_again = false;
+  };
+  // The files that are known directly in a folder, by name.
+  absl::Status KnownFilesIn(const std::string& folder,
+                            const std::function<void(const KnownFile&)>& visit) const;
+  // Every known file in a folder and under it that is not known to be gone, until `visit` returns
+  // false.
+  absl::Status KnownPathsUnder(const std::string& folder,
+                               const std::function<bool(const std::string& path)>& visit) const;
+  // The folders at and under `root` that hold known files. Costs one look-up per folder.
+  absl::Status KnownFoldersUnder(const std::string& root,
+                                 const std::function<bool(const std::string& folder)>& visit) const;
+  bool KnowsPath(const std::string& path) const;
+  // Takes what the settle queue let go, all in one durable change. New files become photos, files
+  // that are gone stop being places.
+  absl::Status RecordSettled(const std::vector<SettledPath>& settled);
+
+  // ---- Rendering
+
+  // Blocks until a photo waits and work is not paused, then takes it out of the others' sight.
+  // Nothing when `stop` is requested. Errors of the disk are logged and waited out.
+  std::optional<RenderTask> TakeWaiting(const std::stop_token& stop);
+  // The original's digest is known before rendering. True if that was all there was to do: it is
+  // another place of a photo, or its content is as it was; false if it must be rendered (the task
+  // stays taken).
+  absl::StatusOr<bool> FinishIfKnown(const RenderTask& task, const base::Digest& digest);
+  absl::Status FinishRendered(const RenderTask& task, const imaging::Renditions& rendered,
+                              bool sent);
+  // `unreadable`: worth another try at the next hint although the file has not changed.
+  absl::Status FinishFailed(const RenderTask& task, const std::string& reason, bool unreadable);
+  // The file is not as it was when it settled: it waits for the settle queue, which is to be told.
+  absl::Status FinishUnsettled(const RenderTask& task);
+  // Nothing was done; the photo waits as before.
+  void Release(const RenderTask& task);
+
+  // ---- Publishing
+
+  // What the host says when a stream opens: everything up to `last_sequence` is there. A host that
+  // has less than it acknowledged once gets the rest again, rendered anew.
+  absl::Status HostOpened(std::int64_t last_sequence);
+  // Blocks until a change with a sequence greater than `after` may be pending and work is not
+  // paused; false when `stop` is requested.
+  bool WaitForPending(std::int64_t after, const std::stop_token& stop);
+  // The next pending changes after `after`, in order, of about `max_bytes` together but at least
+  // one if there is one.
+  absl::StatusOr<std::vector<PendingPublish>> NextPending(std::int64_t after,
+                                                          std::size_t max_bytes);
+  // Everything up to `last_sequence` is durable at the host, or refused.
+  absl::Status Acknowledge(std::int64_t last_sequence,
+                           const std::map<std::int64_t, Refusal>& refusals);
+  // Bytes that went to the host; made durable with the next acknowledgement.
+  void CountSentBytes(std::int64_t bytes);
+  std::int64_t last_sequence() const;
+
+  // ---- People
+
+  // NotFound if there is none.
+  absl::StatusOr<record::Photo> GetPhoto(const std::string& id) const;
+  absl::StatusOr<record::Photo> GetPhotoAt(const std::string& path) const;
+  // Photos after the id `start_after`, by id; `gallery` empty and `state` unspecified mean all.
+  absl::StatusOr<std::vector<record::Photo>> ListPhotos(const std::string& gallery,
+                                                        v1::LocalPhotoState state,
+                                                        const std::string& start_after,
+                                                        int max) const;
+  absl::StatusOr<std::vector<LocalGallery>> ListGalleries(const std::string& start_after,
+                                                          int max) const;
+  // The thumbnail as it was last made; NotFound if there is none.
+  absl::StatusOr<std::string> GetThumbnail(const std::string& id) const;
+  // Lets `change` work on the record and stores it. A new edit has the photo rendered anew, new
+  // metadata is published without renditions. Aborted if `etag` is neither empty nor the record's.
+  // Returns the record as stored.
+  absl::StatusOr<record::Photo> Update(const std::string& id, const std::string& etag,
+                                       const std::function<absl::Status(record::Photo&)>& change);
+  // Failed and refused photos wait again; all of them if `ids` is empty. Returns how many.
+  absl::StatusOr<std::int64_t> Retry(const std::vector<std::string>& ids);
+  absl::Status SetPaused(bool paused);
+  bool paused() const;
+  // Blocks while work is paused; false when `stop` is requested.
+  bool WaitWhilePaused(const std::stop_token& stop);
+
+  // Where the original with this digest and size lies. NotFound if neither the photo nor another
+  // with the same content is known.
+  absl::StatusOr<OriginalPlaces> FindOriginal(const std::string& photo, const base::Digest& digest,
+                                              std::int64_t size) const;
+
+  CatalogCounts counts() const;
+  // Rings after every change that counts or people can see.
+  const rpc::FeedSignal& changes() const { return changes_; }
+
+ private:
+  Catalog(const Options& options, const base::Clock& clock, kv::Database database);
+
+  absl::Status Load();
+  absl::Status LoadCatalogRecord();
+  absl::Status LoadCounts();
+  // Commits and wakes whoever waits for what has changed. Under the lock.
+  absl::Status Commit(CatalogTransaction& transaction);
+  google::protobuf::Timestamp NowMessage() const;
+  void Touch(record::Photo& photo) const;
+
+  // catalog_files.cpp; under the lock.
+  absl::Status TakeFile(CatalogTransaction& transaction, const SettledPath& file);
+  absl::Status TakeGone(CatalogTransaction& transaction, const SettledPath& file);
+  absl::Status TakeKnownPath(CatalogTransaction& transaction, const SettledPath& file,
+                             record::Photo photo);
+  absl::StatusOr<bool> TakeSameInode(CatalogTransaction& transaction, const SettledPath& file);
+  absl::Status AddPhoto(CatalogTransaction& transaction, const SettledPath& file);
+  record::Place MakePlace(CatalogTransaction& transaction, const SettledPath& file,
+                          absl::Status& status) const;
+  absl::Status StoreMoved(CatalogTransaction& transaction, const record::Photo& before,
+                          record::Photo photo);
+
+  // catalog_work.cpp; under the lock.
+  void Requeue(record::Photo& photo);
+  void QueuePublish(record::Photo& photo, bool with_renditions);
+  void Unmake(record::Photo& photo, const std::string& message);
+  absl::StatusOr<std::optional<RenderTask>> NextWaiting();
+  absl::StatusOr<std::optional<record::Photo>> FindTwin(CatalogTransaction& transaction,
+                                                        const base::Digest& digest,
+                                                        std::uint64_t size,
+                                                        const std::string& except) const;
+  absl::Status MergeInto(CatalogTransaction& transaction, const record::Photo& from,
+                         record::Photo into);
+  absl::StatusOr<std::optional<record::Photo>> TakenPhoto(CatalogTransaction& transaction,
+                                                          const RenderTask& task);
+  absl::Status AcknowledgeSome(std::int64_t last_sequence,
+                               const std::map<std::int64_t, Refusal>& refusals, bool& done);
+  absl::Status Renumber(std::int64_t above);
+  absl::Status RepublishAfter(std::int64_t last_sequence);
+  void PutTotals(CatalogTransaction& transaction) const;
+
+  const Options options_;
+  const base::Clock& clock_;
+  kv::Database database_;
+  std::string catalog_id_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any work_changed_;
+  record::Totals totals_;
+  std::uint64_t next_ticket_ = 1;
+  // No ticket below is in the queue: keeps the search from walking over deleted entries.
+  std::uint64_t lowest_ticket_ = 1;
+  std::set<std::uint64_t> taken_tickets_;
+  bool waiting_may_exist_ = true;
+  std::int64_t newest_pending_ = 0;
+  CountChanges counted_;
+  rpc::FeedSignal changes_;
+};
+
+}  // namespace proofline::studio

@@ -1,0 +1,80 @@
+// Files that have been seen and may not be whole yet.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "daemon/file_stamp.h"
+#include "lib/base/clock.h"
+
+namespace proofline::studio {
+
+// A path whose reading has been the same for the quiet time.
+struct SettledPath {
+  std::string root;
+  std::string path;
+  Reading reading;  // a file, or absent: the file that was there is gone
+};
+
+// Holds back every path until two readings of it, at least the quiet time apart, are equal; a path
+// that never comes to rest is let go after the longest time, and again and again as long as hints
+// about it come. An absent file settles the same way, so that a file which is replaced is not taken
+// for a deleted one.
+//
+// Pure: it neither reads files nor waits. Somebody calls Due() at NextDue(), reads the paths, and
+// hands the readings to Check(). Holds at most `capacity` paths. Not thread-safe.
+class SettleQueue {
+ public:
+  struct Options {
+    base::Duration quiet{};
+    base::Duration longest{};
+    std::size_t capacity = 20'000;
+  };
+
+  // The clock must outlive the queue.
+  SettleQueue(const Options& options, const base::Clock& clock);
+
+  // Why a path is offered.
+  enum class Why {
+    kEvent,   // something happened to it: the quiet time begins anew
+    kListed,  // it was found in its folder: the quiet time begins anew only if the reading differs
+  };
+  // False if the path is new and the queue is full: offer it again later.
+  bool Offer(const std::string& root, const std::string& path, const Reading& reading, Why why);
+
+  // When the next path is due; nothing if the queue is empty.
+  std::optional<base::SteadyTime> NextDue() const;
+  // Paths that are due, at most `max`; they stay in the queue.
+  std::vector<std::string> Due(std::size_t max) const;
+  // Takes a new reading of a path that was due. Returns it, and forgets the path, if it has settled.
+  // An unknown reading settles nothing.
+  std::optional<SettledPath> Check(const std::string& path, const Reading& reading);
+
+  bool Holds(const std::string& path) const { return held_.contains(path); }
+  bool full() const { return held_.size() >= options_.capacity; }
+  std::size_t size() const { return held_.size(); }
+
+ private:
+  struct Held {
+    std::string root;
+    Reading reading;
+    base::SteadyTime first;
+    base::SteadyTime due;
+  };
+  using Entry = std::pair<const std::string, Held>;
+
+  void Restart(Entry& entry);
+
+  const Options options_;
+  const base::Clock& clock_;
+  std::unordered_map<std::string, Held> held_;
+  // Points at the keys of held_, which do not move.
+  std::set<std::pair<base::SteadyTime, const std::string*>> by_due_;
+};
+
+}  // namespace proofline::studio

@@ -1,0 +1,89 @@
+// What the store's parts share among themselves: reading records of the embedded engine.
+#pragma once
+
+#include <climits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "hostd/partition_writer.h"
+#include "hostd/store.h"
+#include "hostd/store_keys.h"
+#include "lib/base/check.h"
+#include "lib/kv/database.h"
+
+namespace proofline::host {
+
+template <typename Record>
+absl::StatusOr<std::optional<Record>> ReadRecord(const kv::Database& database,
+                                                 std::string_view key) {
+  absl::StatusOr<std::string> value = database.Get(keys::kRecords, key);
+  if (absl::IsNotFound(value.status())) return std::optional<Record>();
+  if (!value.ok()) return value.status();
+  return ParseRecord<Record>(std::optional<std::string>(*std::move(value)));
+}
+
+template <typename Record>
+absl::StatusOr<std::optional<Record>> Store::Find(std::string_view key) const {
+  return ReadRecord<Record>(*database_, key);
+}
+
+// The records behind `prefix` after `start_after` (a whole key, or empty), at most `limit`, each
+// through `convert` (Record → StatusOr<Item>); `position` names where the page after an item begins.
+template <typename Record, typename Item, typename Convert, typename Position>
+absl::StatusOr<Page<Item>> ReadPage(const kv::Database& database, std::string_view prefix,
+                                    std::string_view start_after, int limit, const Convert& convert,
+                                    const Position& position) {
+  Page<Item> page;
+  absl::Status failure;
+  const absl::Status scanned = database.Scan(
+      keys::kRecords, prefix, start_after, [&](std::string_view, std::string_view value) {
+        if (static_cast<int>(page.items.size()) == limit) {
+          page.next = position(page.items.back());
+          return false;
+        }
+        auto record = ParseRecord<Record>(std::optional<std::string>(value));
+        absl::StatusOr<Item> item =
+            record.ok() ? convert(std::move(**record)) : absl::StatusOr<Item>(record.status());
+        if (!item.ok()) {
+          failure = item.status();
+          return false;
+        }
+        page.items.push_back(*std::move(item));
+        return true;
+      });
+  if (!failure.ok()) return failure;
+  if (!scanned.ok()) return scanned;
+  return page;
+}
+
+// Durable JPEG headers by studio and digest, up to a fixed size; beyond it all are forgotten and
+// read again. Thread-safe.
+struct Store::HeaderCache {
+  static constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
+
+  std::shared_ptr<const std::string> Find(const std::string& key) {
+    const std::lock_guard lock(mutex);
+    const auto found = headers.find(key);
+    return found == headers.end() ? nullptr : found->second;
+  }
+  void Add(const std::string& key, std::shared_ptr<const std::string> header) {
+    const std::lock_guard lock(mutex);
+    if (bytes + header->size() > kMaxBytes) {
+      headers.clear();
+      bytes = 0;
+    }
+    const std::size_t size = key.size() + header->size();
+    if (headers.emplace(key, std::move(header)).second) bytes += size;
+  }
+
+  std::mutex mutex;
+  std::unordered_map<std::string, std::shared_ptr<const std::string>> headers;
+  std::size_t bytes = 0;
+};
+
+}  // namespace proofline::host

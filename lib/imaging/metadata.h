@@ -1,0 +1,32 @@
+// What Exiv2 finds in a file: the one place (with raw_preview.cpp) that includes Exiv2.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "lib/imaging/image_facts.h"
+#include "lib/imaging/image_format.h"
+
+namespace proofline::imaging {
+
+// Silences Exiv2 and prepares its XMP parser; once, before the first read.
+void StartMetadata();
+
+struct Metadata {
+  // Everything but format, size, digest, width and height.
+  ImageFacts facts;
+  // The tag as found in the file, 1 to 8.
+  std::optional<int> orientation;
+  // The picture's size where the metadata is the only one to know (RAW), else 0.
+  int width = 0;
+  int height = 0;
+};
+
+// Reads what there is. Damaged metadata never fails a picture: what cannot be read is absent.
+Metadata ReadMetadata(std::string_view file, ImageFormat format);
+
+// The same from separate blocks, as HEIF keeps them: EXIF from its TIFF header on (a leading
+// "Exif\0\0" is skipped), and an XMP packet. Either may be empty.
+Metadata ReadMetadataBlocks(std::string_view exif, std::string_view xmp);
+
+}  // namespace proofline::imaging

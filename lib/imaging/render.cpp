@@ -1,0 +1,115 @@
+#include "lib/imaging/render.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "lib/base/text.h"
+#include "lib/imaging/geometry.h"
+#include "lib/imaging/jpeg_output.h"
+#include "lib/imaging/vips_runtime.h"
+
+namespace proofline::imaging {
+namespace {
+
+using vips::VImage;
+
+// From the pixels of a larger rendition, not from its JPEG.
+VImage SmallerCopy(const VImage& larger, PixelSize size) {
+  if (larger.width() == size.width && larger.height() == size.height) return larger;
+  return larger
+      .resize(static_cast<double>(size.width) / larger.width(),
+              VImage::option()->set("vscale", static_cast<double>(size.height) / larger.height()))
+      .copy_memory();
+}
+
+Rendition Encoded(const RenditionSpec& spec, const VImage& picture) {
+  return {.kind = spec.kind,
+          .width = picture.width(),
+          .height = picture.height(),
+          .jpeg = EncodeJpeg(picture, {.quality = spec.quality, .subsample = true})};
+}
+
+absl::Status CheckPreviewHolds(const Picture& picture, const PrintPlan& plan) {
+  if (!picture.is_preview() || plan.source_pixels_per_pixel >= 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(base::Concat(
+      "the preview in this camera RAW (", picture.upright().width, " by ", picture.upright().height,
+      " pixels) is too small for this page, and developing RAW files is not supported "
+      "yet"));
+}
+
+VImage OnPaper(const VImage& picture, const PrintPlan& plan, const PrintSpec& spec) {
+  const VImage turned = plan.turned ? picture.rot(VIPS_ANGLE_D90).copy_memory() : picture;
+  if (turned.width() == spec.width_px && turned.height() == spec.height_px) return turned;
+  return turned.embed(plan.left, plan.top, spec.width_px, spec.height_px,
+                      VImage::option()->set("extend", VIPS_EXTEND_WHITE));
+}
+
+}  // namespace
+
+absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
+                                          const RenditionRequest& request,
+                                          const PictureLimits& limits) {
+  absl::StatusOr<Picture> picture = Picture::Open(original, limits);
+  if (!picture.ok()) return picture.status();
+  Renditions result;
+  result.facts = picture->facts();
+  result.renditions.resize(request.specs.size());
+
+  std::vector<std::size_t> largest_first(request.specs.size());
+  std::iota(largest_first.begin(), largest_first.end(), std::size_t{0});
+  std::stable_sort(largest_first.begin(), largest_first.end(), [&](std::size_t a, std::size_t b) {
+    return request.specs[a].long_edge_px > request.specs[b].long_edge_px;
+  });
+  VImage last;
+  for (std::size_t index : largest_first) {
+    const RenditionSpec& spec = request.specs[index];
+    const RenderPlan plan = PlanRendition(picture->upright(), picture->stored_to_upright(),
+                                          request.edit, spec.long_edge_px);
+    if (last.is_null()) {
+      absl::StatusOr<VImage> rendered = picture->Render(plan);
+      if (!rendered.ok()) return rendered.status();
+      last = *rendered;
+    }
+    try {
+      last = SmallerCopy(last, plan.output);
+      result.renditions[index] = Encoded(spec, last);
+    } catch (const vips::VError& error) {
+      return VipsFailure("the rendition", error.what());
+    }
+  }
+  return result;
+}
+
+absl::StatusOr<PrintRendering> RenderPrint(std::string_view original, const PrintRequest& request,
+                                           const PictureLimits& limits) {
+  absl::StatusOr<Picture> picture = Picture::Open(original, limits);
+  if (!picture.ok()) return picture.status();
+  const PrintPlan plan =
+      PlanPrint(picture->upright(), picture->stored_to_upright(), request.edit, request.spec);
+  if (absl::Status status = CheckPreviewHolds(*picture, plan); !status.ok()) return status;
+  absl::StatusOr<VImage> rendered = picture->Render(plan.picture);
+  if (!rendered.ok()) return rendered.status();
+  PrintRendering page;
+  page.facts = picture->facts();
+  page.turned = plan.turned;
+  page.source_pixels_per_pixel = plan.source_pixels_per_pixel;
+  try {
+    page.jpeg = EncodeJpeg(OnPaper(*rendered, plan, request.spec),
+                           {.quality = request.spec.quality,
+                            .subsample = false,
+                            .pixels_per_inch = request.spec.pixels_per_inch});
+  } catch (const vips::VError& error) {
+    return VipsFailure("the page", error.what());
+  }
+  return page;
+}
+
+absl::StatusOr<ImageFacts> Inspect(std::string_view original, const PictureLimits& limits) {
+  absl::StatusOr<Picture> picture = Picture::Open(original, limits);
+  if (!picture.ok()) return picture.status();
+  return picture->facts();
+}
+
+}  // namespace proofline::imaging

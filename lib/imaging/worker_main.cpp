@@ -1,0 +1,141 @@
+// proofline-imaging-worker: one of a worker pool's processes. It is started by a pool, with its
+// limits as arguments and its socket as descriptor 3, and works off one request after another until
+// the other end of the socket is gone.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "lib/base/text.h"
+#include "lib/imaging/vips_runtime.h"
+#include "lib/imaging/worker_channel.h"
+#include "lib/imaging/worker_service.h"
+
+namespace proofline::imaging {
+namespace {
+
+struct Limits {
+  std::uint64_t memory = 0;
+  std::uint64_t max_pixels = 0;
+  std::uint64_t max_file_bytes = 0;
+  std::uint64_t nice = 0;
+};
+
+bool ParseArguments(int argc, char** argv, Limits& limits) {
+  const std::pair<std::string_view, std::uint64_t*> known[] = {
+      {"--memory-limit=", &limits.memory},
+      {"--max-pixels=", &limits.max_pixels},
+      {"--max-file-bytes=", &limits.max_file_bytes},
+      {"--nice=", &limits.nice}};
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    bool understood = false;
+    for (const auto& [name, value] : known) {
+      if (!argument.starts_with(name)) continue;
+      understood = absl::SimpleAtoi(base::ToAbsl(argument.substr(name.size())), value);
+    }
+    if (!understood) return false;
+  }
+  return limits.memory > 0 && limits.max_pixels > 0 && limits.max_file_bytes > 0;
+}
+
+bool HasSocket() {
+  int type = 0;
+  socklen_t size = sizeof(type);
+  return ::getsockopt(kWorkerSocket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+         type == SOCK_SEQPACKET && ::fcntl(kWorkerSocket, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+void ApplyLimits(const Limits& limits) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  // Sanitizers reserve terabytes of address space.
+  const rlimit memory{limits.memory, limits.memory};
+  ::setrlimit(RLIMIT_AS, &memory);
+#endif
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  errno = 0;
+  if (::nice(static_cast<int>(limits.nice)) == -1 && errno != 0) {
+    std::fputs("the image worker keeps its priority: it may not lower it\n", stderr);
+  }
+}
+
+// Ends this process as soon as the other end is gone, in the middle of a picture too. (A death
+// signal would come when the thread that started this process ends, not the whole pool.)
+void WatchOtherEnd() {
+  pollfd wait{kWorkerSocket, 0, 0};
+  while (true) {
+    const int ready = ::poll(&wait, 1, -1);
+    if (ready > 0 || (ready < 0 && errno != EINTR)) ::_exit(0);
+  }
+}
+
+bool SendAnswer(const WorkerAnswer& answer) {
+  base::UniqueFd file;
+  if (!answer.outputs.empty()) {
+    const std::vector<std::string_view> pieces(answer.outputs.begin(), answer.outputs.end());
+    absl::StatusOr<base::UniqueFd> made = MakeMemoryFile(pieces);
+    if (!made.ok()) {
+      wire::Reply failure;
+      failure.set_code(static_cast<int>(made.status().code()));
+      failure.set_reason(std::string(made.status().message()));
+      return SendPacket(kWorkerSocket, failure.SerializeAsString(), -1).ok();
+    }
+    file = *std::move(made);
+  }
+  wire::Reply reply = answer.reply;
+  // An answer without anything to say would be a packet without bytes, which is an end.
+  if (reply.ByteSizeLong() == 0) reply.add_outputs();
+  return SendPacket(kWorkerSocket, reply.SerializeAsString(), file.get()).ok();
+}
+
+// Returns when the other end is gone or makes no sense.
+void Work(const Limits& limits) {
+  const PictureLimits picture_limits{.max_pixels = limits.max_pixels};
+  while (true) {
+    absl::StatusOr<Packet> packet = ReceivePacket(kWorkerSocket);
+    wire::Request request;
+    if (!packet.ok() || !packet->fd || !request.ParseFromString(packet->bytes)) return;
+    const WorkerAnswer answer =
+        Serve(request, packet->fd.get(), picture_limits, limits.max_file_bytes);
+    if (!SendAnswer(answer)) return;
+  }
+}
+
+int Run(int argc, char** argv) {
+  Limits limits;
+  if (!ParseArguments(argc, argv, limits) || !HasSocket()) {
+    std::fputs("proofline-imaging-worker is started by the other Proofline programs, not by hand\n",
+               stderr);
+    return 2;
+  }
+  ApplyLimits(limits);
+  if (absl::Status status = StartVips(); !status.ok()) {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(status.message().size()),
+                 status.message().data());
+    return 1;
+  }
+  const std::jthread watcher(WatchOtherEnd);
+  if (!SendPacket(kWorkerSocket, "ready", -1).ok()) ::_exit(0);
+  Work(limits);
+  // The watcher never returns; there is nothing to save.
+  ::_exit(0);
+}
+
+}  // namespace
+}  // namespace proofline::imaging
+
+int main(int argc, char** argv) { return proofline::imaging::Run(argc, argv); }

@@ -1,0 +1,183 @@
+#include "lib/imaging/worker_service.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <exception>
+#include <memory>
+#include <new>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "lib/base/digest.h"
+#include "lib/base/file.h"
+#include "lib/base/text.h"
+#include "lib/imaging/compare.h"
+#include "lib/imaging/contact_sheet.h"
+#include "lib/imaging/render.h"
+#include "lib/imaging/text.h"
+#include "lib/imaging/worker_channel.h"
+#include "lib/imaging/worker_wire.h"
+
+namespace proofline::imaging {
+namespace {
+
+constexpr std::size_t kMaxReason = 280;
+
+struct FileContent {
+  std::unique_ptr<char[]> data;
+  std::size_t size = 0;
+  std::string_view bytes() const { return {data.get(), size}; }
+};
+
+absl::StatusOr<FileContent> ReadWhole(int fd, std::uint64_t max_bytes) {
+  struct stat before {};
+  struct stat after {};
+  if (::fstat(fd, &before) != 0) return base::ErrnoStatus(errno, "the file cannot be read");
+  const auto size = static_cast<std::uint64_t>(before.st_size);
+  if (size > max_bytes) {
+    return absl::ResourceExhaustedError(
+        base::Concat("the file has ", size, " bytes, above the limit of ", max_bytes));
+  }
+  FileContent content{std::make_unique_for_overwrite<char[]>(size), size};
+  if (absl::Status status = ReadExactly(fd, 0, std::span(content.data.get(), size)); !status.ok()) {
+    return status;
+  }
+  if (::fstat(fd, &after) != 0 || after.st_size != before.st_size ||
+      after.st_mtim.tv_sec != before.st_mtim.tv_sec ||
+      after.st_mtim.tv_nsec != before.st_mtim.tv_nsec) {
+    return absl::AbortedError("the file changed while it was read; try again later");
+  }
+  return content;
+}
+
+absl::StatusOr<std::vector<std::string_view>> Pieces(const wire::Request& request,
+                                                     std::string_view bytes) {
+  std::vector<std::string_view> pieces;
+  for (std::uint64_t size : request.piece_bytes()) {
+    if (size > bytes.size()) return absl::InvalidArgumentError("the pictures are incomplete");
+    pieces.push_back(bytes.substr(0, size));
+    bytes.remove_prefix(size);
+  }
+  return pieces;
+}
+
+void SetStatus(WorkerAnswer& answer, const absl::Status& status) {
+  answer.reply.set_code(static_cast<int>(status.code()));
+  answer.reply.set_reason(CleanLine(base::ToStd(status.message()), kMaxReason));
+}
+
+void SetFacts(WorkerAnswer& answer, ImageFacts facts, std::string_view file) {
+  facts.size_bytes = file.size();
+  facts.digest = base::Sha256Of(file);
+  *answer.reply.mutable_facts() = ToWire(facts);
+}
+
+void AddOutput(WorkerAnswer& answer, std::string bytes, int width, int height) {
+  wire::Output& output = *answer.reply.add_outputs();
+  output.set_bytes(bytes.size());
+  output.set_width(width);
+  output.set_height(height);
+  answer.outputs.push_back(std::move(bytes));
+}
+
+absl::Status DoRenditions(const wire::MakeRenditions& work, std::string_view file,
+                          const PictureLimits& limits, WorkerAnswer& answer) {
+  RenditionRequest request{.specs = {}, .edit = FromWire(work.edit())};
+  for (const wire::RenditionSpec& spec : work.specs()) request.specs.push_back(FromWire(spec));
+  if (absl::Status status = Validate(request); !status.ok()) return status;
+  absl::StatusOr<Renditions> made = MakeRenditions(file, request, limits);
+  if (!made.ok()) return made.status();
+  SetFacts(answer, std::move(made->facts), file);
+  for (Rendition& rendition : made->renditions) {
+    AddOutput(answer, std::move(rendition.jpeg), rendition.width, rendition.height);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DoPrint(const wire::RenderPrint& work, std::string_view file,
+                     const PictureLimits& limits, WorkerAnswer& answer) {
+  const PrintRequest request{.edit = FromWire(work.edit()), .spec = FromWire(work.spec())};
+  if (absl::Status status = Validate(request.edit); !status.ok()) return status;
+  if (absl::Status status = Validate(request.spec); !status.ok()) return status;
+  absl::StatusOr<PrintRendering> page = RenderPrint(file, request, limits);
+  if (!page.ok()) return page.status();
+  SetFacts(answer, std::move(page->facts), file);
+  answer.reply.set_turned(page->turned);
+  answer.reply.set_source_pixels_per_pixel(page->source_pixels_per_pixel);
+  AddOutput(answer, std::move(page->jpeg), request.spec.width_px, request.spec.height_px);
+  return absl::OkStatus();
+}
+
+absl::Status DoInspect(std::string_view file, const PictureLimits& limits, WorkerAnswer& answer) {
+  absl::StatusOr<ImageFacts> facts = Inspect(file, limits);
+  if (!facts.ok()) return facts.status();
+  SetFacts(answer, *std::move(facts), file);
+  return absl::OkStatus();
+}
+
+absl::Status DoCompare(const std::vector<std::string_view>& pieces, const PictureLimits& limits,
+                       WorkerAnswer& answer) {
+  if (pieces.size() != 2) return absl::InvalidArgumentError("only two pictures can be compared");
+  absl::StatusOr<Similarity> similarity = Compare(pieces[0], pieces[1], limits);
+  if (!similarity.ok()) return similarity.status();
+  answer.reply.set_ssim(similarity->ssim);
+  answer.reply.set_mean_delta_e(similarity->mean_delta_e);
+  return absl::OkStatus();
+}
+
+absl::Status DoContactSheet(const wire::ContactSheet& work,
+                            const std::vector<std::string_view>& pieces,
+                            const PictureLimits& limits, WorkerAnswer& answer) {
+  absl::StatusOr<std::string> sheet = ContactSheet(pieces, work.columns(), work.cell_px(), limits);
+  if (!sheet.ok()) return sheet.status();
+  AddOutput(answer, *std::move(sheet), 0, 0);
+  return absl::OkStatus();
+}
+
+absl::Status Do(const wire::Request& request, std::string_view file, const PictureLimits& limits,
+                WorkerAnswer& answer) {
+  absl::StatusOr<std::vector<std::string_view>> pieces = Pieces(request, file);
+  if (!pieces.ok()) return pieces.status();
+  switch (request.work_case()) {
+    case wire::Request::kInspect:
+      return DoInspect(file, limits, answer);
+    case wire::Request::kMakeRenditions:
+      return DoRenditions(request.make_renditions(), file, limits, answer);
+    case wire::Request::kRenderPrint:
+      return DoPrint(request.render_print(), file, limits, answer);
+    case wire::Request::kCompare:
+      return DoCompare(*pieces, limits, answer);
+    case wire::Request::kContactSheet:
+      return DoContactSheet(request.contact_sheet(), *pieces, limits, answer);
+    case wire::Request::WORK_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("the image worker was asked for nothing it knows");
+}
+
+}  // namespace
+
+WorkerAnswer Serve(const wire::Request& request, int fd, const PictureLimits& limits,
+                   std::uint64_t max_file_bytes) {
+  WorkerAnswer answer;
+  absl::Status status;
+  try {
+    absl::StatusOr<FileContent> content = ReadWhole(fd, max_file_bytes);
+    status = content.ok() ? Do(request, content->bytes(), limits, answer) : content.status();
+  } catch (const std::bad_alloc&) {
+    status =
+        absl::ResourceExhaustedError("the picture needs more memory than one picture may take");
+  } catch (const std::exception& error) {
+    status = absl::InvalidArgumentError(
+        base::Concat("the picture cannot be decoded (", CleanLine(error.what(), 160), ")"));
+  }
+  if (!status.ok()) {
+    answer = {};
+    SetStatus(answer, status);
+  }
+  return answer;
+}
+
+}  // namespace proofline::imaging

@@ -1,0 +1,185 @@
+#include "test/line/shoot.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "lib/base/digest.h"
+#include "lib/rpc/channel.h"
+
+namespace proofline::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Two encodings of one picture are at least this alike; different photographs are far below.
+constexpr double kSamePage = 0.96;
+
+void Deadline(grpc::ClientContext& context) {
+  context.set_wait_for_ready(true);
+  rpc::WithDeadline(context, std::chrono::seconds(60));
+}
+
+void Require(const grpc::Status& status) {
+  if (!status.ok()) throw std::runtime_error(status.error_message());
+}
+
+}  // namespace
+
+void Bring(const Line& line, const std::string& folder, const std::vector<fs::path>& files) {
+  fs::create_directories(line.watched() / folder);
+  for (const fs::path& file : files) {
+    const fs::path copy = line.watched() / folder / file.filename();
+    fs::copy_file(file, copy);
+    fs::permissions(copy, fs::perms::owner_read | fs::perms::owner_write);
+  }
+}
+
+std::vector<std::string> LocalGalleries(const Line& line) {
+  const auto studio = line.Studio();
+  std::vector<std::string> names;
+  v1::ListLocalGalleriesRequest request;
+  do {
+    grpc::ClientContext context;
+    Deadline(context);
+    v1::ListLocalGalleriesResponse response;
+    Require(studio->ListLocalGalleries(&context, request, &response));
+    for (const v1::Gallery& gallery : response.galleries()) names.push_back(gallery.name());
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return names;
+}
+
+std::map<std::string, v1::Photo> VisiblePhotos(const Line& line, const std::string& session,
+                                               int page_size) {
+  const auto storefront = line.Storefront(session);
+  std::map<std::string, v1::Photo> photos;
+  v1::ListGalleriesRequest galleries_request;
+  do {
+    grpc::ClientContext context;
+    Deadline(context);
+    v1::ListGalleriesResponse galleries;
+    Require(storefront->ListGalleries(&context, galleries_request, &galleries));
+    for (const v1::Gallery& gallery : galleries.galleries()) {
+      v1::ListPhotosRequest request;
+      request.set_parent(gallery.name());
+      request.set_page_size(page_size);
+      do {
+        grpc::ClientContext page_context;
+        Deadline(page_context);
+        v1::ListPhotosResponse page;
+        Require(storefront->ListPhotos(&page_context, request, &page));
+        for (const v1::Photo& photo : page.photos()) photos[photo.file_name()] = photo;
+        request.set_page_token(page.next_page_token());
+      } while (!request.page_token().empty());
+    }
+    galleries_request.set_page_token(galleries.next_page_token());
+  } while (!galleries_request.page_token().empty());
+  return photos;
+}
+
+std::string Fetch(const Line& line, const std::string& session, const v1::Photo& photo,
+                  v1::RenditionKind kind) {
+  grpc::ClientContext context;
+  Deadline(context);
+  v1::GetRenditionRequest request;
+  request.set_photo(photo.name());
+  request.set_kind(kind);
+  v1::GetRenditionResponse response;
+  Require(line.Storefront(session)->GetRendition(&context, request, &response));
+  for (const v1::Rendition& rendition : photo.renditions()) {
+    if (rendition.kind() != kind) continue;
+    const auto digest = base::Digest::FromBytes(rendition.digest());
+    if (digest == base::Sha256Of(response.content())) return response.content();
+  }
+  throw std::runtime_error("the rendition of " + photo.name() + " is not the one that was made");
+}
+
+std::map<std::string, v1::LocalPhoto> LocalPhotos(const Line& line, v1::LocalPhotoState state) {
+  const auto studio = line.Studio();
+  std::map<std::string, v1::LocalPhoto> photos;
+  v1::ListLocalPhotosRequest request;
+  request.set_state(state);
+  do {
+    grpc::ClientContext context;
+    Deadline(context);
+    v1::ListLocalPhotosResponse response;
+    Require(studio->ListLocalPhotos(&context, request, &response));
+    for (const v1::LocalPhoto& photo : response.photos()) photos[photo.photo().file_name()] = photo;
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return photos;
+}
+
+Rectangle PartOfShape(const v1::Photo& photo, Size page, int border, double shift) {
+  Size inner{page.width - 2 * border, page.height - 2 * border};
+  const Size picture{photo.edited_width_px(), photo.edited_height_px()};
+  if ((picture.width > picture.height) != (inner.width > inner.height)) {
+    std::swap(inner.width, inner.height);
+  }
+  Rectangle part;
+  if (picture.aspect() > inner.aspect()) {
+    part.width = inner.aspect() / picture.aspect();
+    part.left = (1 - part.width) * shift;
+  } else {
+    part.height = picture.aspect() / inner.aspect();
+    part.top = (1 - part.height) * shift;
+  }
+  return part;
+}
+
+v1::Order PlaceOrder(const Line& line, const std::string& session, const std::string& request_id,
+                     const std::vector<Wish>& wishes) {
+  v1::CreateOrderRequest request;
+  request.set_request_id(request_id);
+  for (const Wish& wish : wishes) {
+    v1::OrderLine* ordered = request.mutable_order()->add_lines();
+    ordered->set_photo(wish.photo.name());
+    ordered->set_product("studios/demo/labs/lab/products/" + wish.product);
+    ordered->set_quantity(wish.quantity);
+    if (wish.part.width < 1 || wish.part.height < 1) {
+      v1::Crop* crop = ordered->mutable_print_crop();
+      crop->set_left(wish.part.left);
+      crop->set_top(wish.part.top);
+      crop->set_width(wish.part.width);
+      crop->set_height(wish.part.height);
+    }
+  }
+  grpc::ClientContext context;
+  Deadline(context);
+  v1::Order order;
+  Require(line.Storefront(session)->CreateOrder(&context, request, &order));
+  return order;
+}
+
+std::string JudgePages(const std::vector<fs::path>& pages, const std::vector<Wish>& wishes) {
+  std::vector<std::string> contents;
+  for (const fs::path& page : pages) contents.push_back(ReadText(page));
+  std::vector<bool> taken(contents.size());
+  std::string verdict;
+  for (const Wish& wish : wishes) {
+    const std::string reference = PageReference(wish.original, wish.part, wish.page, wish.border);
+    int found = 0;
+    double best = 0;
+    for (size_t i = 0; i < contents.size(); ++i) {
+      const Size size = SizeOf(contents[i]);
+      if (taken[i] || size.width != wish.page.width || size.height != wish.page.height) continue;
+      const double similarity = Similarity(contents[i], reference);
+      best = std::max(best, similarity);
+      if (similarity >= kSamePage) {
+        taken[i] = true;
+        ++found;
+      }
+    }
+    if (found != wish.quantity) {
+      verdict += wish.original.filename().string() + " as " + wish.product + ": " +
+                 std::to_string(found) + " pages instead of " + std::to_string(wish.quantity) +
+                 " (most alike: " + std::to_string(best) + ")\n";
+    }
+  }
+  for (size_t i = 0; i < pages.size(); ++i) {
+    if (!taken[i]) verdict += pages[i].filename().string() + " was never ordered\n";
+  }
+  return verdict;
+}
+
+}  // namespace proofline::test
