@@ -23,22 +23,20 @@ using WaitLimit = std::optional<base::SteadyTime>;
 inline std::optional<base::Duration> TimeLeft(const WaitLimit& limit) {
   if (!limit) return std::nullopt;
   return std::max(base::Duration::zero(),
-                  std::chrono::duration_cast<base::Duration>(*limit -
-                                                             base::RealClock().Now()));
+                  std::chrono::duration_cast<base::Duration>(*limit - base::RealClock().Now()));
 }
 
 // Reads the stream that `open(client, context)` begins and gives each message to `on_message`,
 // until that answers true (OK) or an error (which is returned). When the stream breaks after it has
 // brought something, the daemon is expected to come back: `dial()` is tried again, with pauses.
-// A daemon that was never reached, and every refusal, is returned at once. DeadlineExceeded, without
-// a sentence of its own, when `limit` is over. Blocks.
+// A daemon that was never reached, and every refusal, is returned at once. DeadlineExceeded,
+// without a sentence of its own, when `limit` is over. Blocks.
 template <typename Service, typename Message>
-absl::Status Follow(
-    const std::function<absl::StatusOr<Connection>()>& dial,
-    const std::function<std::unique_ptr<grpc::ClientReader<Message>>(
-        typename Service::Stub&, grpc::ClientContext*)>& open,
-    const WaitLimit& limit,
-    const std::function<absl::StatusOr<bool>(const Message&)>& on_message) {
+absl::Status Follow(const std::function<absl::StatusOr<Connection>()>& dial,
+                    const std::function<std::unique_ptr<grpc::ClientReader<Message>>(
+                        typename Service::Stub&, grpc::ClientContext*)>& open,
+                    const WaitLimit& limit,
+                    const std::function<absl::StatusOr<bool>(const Message&)>& on_message) {
   base::Backoff backoff(std::chrono::milliseconds(200), std::chrono::seconds(2));
   bool reached = false;
   while (true) {

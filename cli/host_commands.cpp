@@ -25,8 +25,8 @@ absl::Status ListStudioLabs(Program& program, const HostTarget& target, const st
   v1::ListLabsRequest request;
   request.set_parent(*parent);
   request.set_page_size(kPageSize);
-  const absl::Status status = client->ForEachPage(
-      &Stub::ListLabs, request, [&](const v1::ListLabsResponse& page) {
+  const absl::Status status =
+      client->ForEachPage(&Stub::ListLabs, request, [&](const v1::ListLabsResponse& page) {
         for (const v1::Lab& lab : page.labs()) {
           any = true;
           if (program.output.json()) program.output.Json(lab);
@@ -154,8 +154,7 @@ void AddOrderVerbs(CLI::App& group, Program& program, const Target& target) {
                              });
   cancel->add_option("order", *order, kOrderHelp)->required();
   cancel->add_option("--message", *message, "Why; the customer reads it");
-  AddVerb(group, program, "release", "Let a held order go on",
-          "proofline host release demo/01hx5z",
+  AddVerb(group, program, "release", "Let a held order go on", "proofline host release demo/01hx5z",
           [&program, target, order] { return ReleaseOrder(program, *target, *order); })
       ->add_option("order", *order, kOrderHelp)
       ->required();

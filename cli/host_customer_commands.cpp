@@ -34,9 +34,7 @@ struct CustomerFlags {
 
 std::string ShareText(const v1::Share& share) {
   std::string text;
-  const auto add = [&](std::string part) {
-    text += Concat(text.empty() ? "" : ", ", part);
-  };
+  const auto add = [&](std::string part) { text += Concat(text.empty() ? "" : ", ", part); };
   for (const std::string& gallery : share.galleries()) add("gallery " + LastId(gallery));
   for (const std::string& photo : share.photos()) add("photo " + ShortName(photo, 1));
   for (const v1::MetadataMatch& match : share.matches()) {
@@ -120,17 +118,18 @@ absl::Status List(Program& program, const HostTarget& target, const std::string&
   v1::ListCustomersRequest request;
   request.set_parent(*parent);
   request.set_page_size(kPageSize);
-  return PrintList(program.output, *client, &Stub::ListCustomers, request,
-                   &v1::ListCustomersResponse::customers,
-                   Table({"CUSTOMER", "NAME", "SEES", "EXPIRES", "LAST SIGN-IN", "REVOKED"}),
-                   [](const v1::Customer& customer) {
-                     return std::vector<std::string>{
-                         ShortName(customer.name(), 0),       customer.display_name(),
-                         ShareText(customer.share()),         LocalTime(customer.expire_time()),
-                         LocalTime(customer.last_sign_in_time()),
-                         customer.revoked() ? "revoked" : ""};
-                   },
-                   "this studio has no customers yet");
+  return PrintList(
+      program.output, *client, &Stub::ListCustomers, request, &v1::ListCustomersResponse::customers,
+      Table({"CUSTOMER", "NAME", "SEES", "EXPIRES", "LAST SIGN-IN", "REVOKED"}),
+      [](const v1::Customer& customer) {
+        return std::vector<std::string>{ShortName(customer.name(), 0),
+                                        customer.display_name(),
+                                        ShareText(customer.share()),
+                                        LocalTime(customer.expire_time()),
+                                        LocalTime(customer.last_sign_in_time()),
+                                        customer.revoked() ? "revoked" : ""};
+      },
+      "this studio has no customers yet");
 }
 
 template <typename Request>
@@ -178,8 +177,9 @@ absl::Status Update(Program& program, const HostTarget& target, const CustomerFl
     request.mutable_update_mask()->add_paths("expire_time");
   }
   if (request.update_mask().paths().empty()) {
-    return UsageError("nothing to update; give --name, --gallery, --photo, --match, --expires or "
-                      "--never-expires");
+    return UsageError(
+        "nothing to update; give --name, --gallery, --photo, --match, --expires or "
+        "--never-expires");
   }
   const auto updated = client->Call(&Stub::UpdateCustomer, request);
   if (!updated.ok()) return updated.status();
@@ -206,10 +206,10 @@ void AddCustomerFlags(CLI::App& verb, CustomerFlags& flags) {
 void AddHostCustomerVerbs(CLI::App& group, Program& program, const Target& target) {
   CLI::App* customers = AddGroup(group, "customer", "Customers of a studio");
   auto flags = std::make_shared<CustomerFlags>();
-  CLI::App* create = AddVerb(
-      *customers, program, "create", "Create a customer and print its identifier",
-      "proofline host customer create demo --name \"Ada\" --gallery summer-1f2e3d4c",
-      [&program, target, flags] { return Create(program, *target, *flags); });
+  CLI::App* create =
+      AddVerb(*customers, program, "create", "Create a customer and print its identifier",
+              "proofline host customer create demo --name \"Ada\" --gallery summer-1f2e3d4c",
+              [&program, target, flags] { return Create(program, *target, *flags); });
   create->add_option("studio", flags->which, "The studio's identifier")->required();
   AddCustomerFlags(*create, *flags);
   create->add_option("--id", flags->id, "The last part of its name; without it the host chooses");
@@ -225,8 +225,8 @@ void AddHostCustomerVerbs(CLI::App& group, Program& program, const Target& targe
   auto text = std::make_shared<std::string>();
   AddVerb(*customers, program, "show", "Show one customer", "proofline host customer show demo/ada",
           [&program, target, text] {
-            return CustomerVerb<v1::GetCustomerRequest>(program, *target, *text,
-                                                        &Stub::GetCustomer, false);
+            return CustomerVerb<v1::GetCustomerRequest>(program, *target, *text, &Stub::GetCustomer,
+                                                        false);
           })
       ->add_option("customer", *text, kCustomerHelp)
       ->required();

@@ -46,13 +46,13 @@ void PrintDevice(Output& output, const v1::Device& device) {
     output.Json(device);
     return;
   }
-  output.Print(Facts{{"device", device.name()},
-                     {"name", device.display_name()},
-                     {"created", LocalTime(device.create_time())},
-                     {"last seen", device.has_last_seen_time() ? LocalTime(device.last_seen_time())
-                                                               : "never"},
-                     {"revoked", device.revoked() ? "yes" : "no"},
-                     {"publications", std::to_string(device.last_sequence())}});
+  output.Print(Facts{
+      {"device", device.name()},
+      {"name", device.display_name()},
+      {"created", LocalTime(device.create_time())},
+      {"last seen", device.has_last_seen_time() ? LocalTime(device.last_seen_time()) : "never"},
+      {"revoked", device.revoked() ? "yes" : "no"},
+      {"publications", std::to_string(device.last_sequence())}});
 }
 
 absl::Status CreateStudio(Program& program, const HostTarget& target, const std::string& id,
@@ -75,13 +75,14 @@ absl::Status ListStudios(Program& program, const HostTarget& target) {
   if (!client.ok()) return client.status();
   v1::ListStudiosRequest request;
   request.set_page_size(kPageSize);
-  return PrintList(program.output, *client, &Stub::ListStudios, request,
-                   &v1::ListStudiosResponse::studios, Table({"STUDIO", "NAME", "CREATED"}),
-                   [](const v1::Studio& studio) {
-                     return std::vector<std::string>{LastId(studio.name()), studio.display_name(),
-                                                     LocalTime(studio.create_time())};
-                   },
-                   "no studios yet; make one with: proofline host studio create ID");
+  return PrintList(
+      program.output, *client, &Stub::ListStudios, request, &v1::ListStudiosResponse::studios,
+      Table({"STUDIO", "NAME", "CREATED"}),
+      [](const v1::Studio& studio) {
+        return std::vector<std::string>{LastId(studio.name()), studio.display_name(),
+                                        LocalTime(studio.create_time())};
+      },
+      "no studios yet; make one with: proofline host studio create ID");
 }
 
 absl::Status ShowStudio(Program& program, const HostTarget& target, const std::string& id) {
@@ -137,9 +138,8 @@ absl::Status CreateDevice(Program& program, const HostTarget& target, const NewD
                " was created but its key is lost: revoke it and create another device"));
   }
   response->clear_device_key();
-  program.output.Done(*response,
-                      Concat("created ", response->device().name(), ", its key is in ",
-                             wanted.key_file));
+  program.output.Done(*response, Concat("created ", response->device().name(), ", its key is in ",
+                                        wanted.key_file));
   return absl::OkStatus();
 }
 
@@ -151,16 +151,15 @@ absl::Status ListDevices(Program& program, const HostTarget& target, const std::
   v1::ListDevicesRequest request;
   request.set_parent(*parent);
   request.set_page_size(kPageSize);
-  return PrintList(program.output, *client, &Stub::ListDevices, request,
-                   &v1::ListDevicesResponse::devices,
-                   Table({"DEVICE", "NAME", "CREATED", "LAST SEEN", "REVOKED"}),
-                   [](const v1::Device& device) {
-                     return std::vector<std::string>{
-                         ShortName(device.name(), 0), device.display_name(),
-                         LocalTime(device.create_time()), LocalTime(device.last_seen_time()),
-                         device.revoked() ? "revoked" : ""};
-                   },
-                   "this studio has no devices yet");
+  return PrintList(
+      program.output, *client, &Stub::ListDevices, request, &v1::ListDevicesResponse::devices,
+      Table({"DEVICE", "NAME", "CREATED", "LAST SEEN", "REVOKED"}),
+      [](const v1::Device& device) {
+        return std::vector<std::string>{
+            ShortName(device.name(), 0), device.display_name(), LocalTime(device.create_time()),
+            LocalTime(device.last_seen_time()), device.revoked() ? "revoked" : ""};
+      },
+      "this studio has no devices yet");
 }
 
 template <typename Request>
@@ -188,10 +187,10 @@ void AddHostStudioVerbs(CLI::App& group, Program& program, const Target& target)
   CLI::App* studios = AddGroup(group, "studio", "Studios of the host");
   auto id = std::make_shared<std::string>();
   auto name = std::make_shared<std::string>();
-  CLI::App* create = AddVerb(
-      *studios, program, "create", "Create a studio",
-      "proofline host studio create demo --name \"Demo Photography\"",
-      [&program, target, id, name] { return CreateStudio(program, *target, *id, *name); });
+  CLI::App* create =
+      AddVerb(*studios, program, "create", "Create a studio",
+              "proofline host studio create demo --name \"Demo Photography\"",
+              [&program, target, id, name] { return CreateStudio(program, *target, *id, *name); });
   create->add_option("id", *id, "Its identifier: a-z, 0-9 and hyphens")->required();
   create->add_option("--name", *name, "What people call it");
   AddVerb(*studios, program, "list", "List the studios", "proofline host studio list",
@@ -220,19 +219,18 @@ void AddHostDeviceVerbs(CLI::App& group, Program& program, const Target& target)
       ->add_option("studio", *studio, "The studio's identifier")
       ->required();
   auto text = std::make_shared<std::string>();
-  AddVerb(*devices, program, "show", "Show one device",
-          "proofline host device show demo/front-desk",
-          [&program, target, text] {
-            return DeviceVerb<v1::GetDeviceRequest>(program, *target, *text, &Stub::GetDevice,
-                                                    false);
-          })
+  AddVerb(
+      *devices, program, "show", "Show one device", "proofline host device show demo/front-desk",
+      [&program, target, text] {
+        return DeviceVerb<v1::GetDeviceRequest>(program, *target, *text, &Stub::GetDevice, false);
+      })
       ->add_option("device", *text, kDeviceHelp)
       ->required();
   AddVerb(*devices, program, "revoke", "Refuse a device from now on and cut its streams",
           "proofline host device revoke demo/front-desk",
           [&program, target, text] {
-            return DeviceVerb<v1::RevokeDeviceRequest>(program, *target, *text,
-                                                       &Stub::RevokeDevice, true);
+            return DeviceVerb<v1::RevokeDeviceRequest>(program, *target, *text, &Stub::RevokeDevice,
+                                                       true);
           })
       ->add_option("device", *text, kDeviceHelp)
       ->required();

@@ -12,8 +12,8 @@ using base::Concat;
 absl::Status CheckKeyFile(const std::string& path) {
   std::error_code error;
   if (std::filesystem::exists(std::filesystem::symlink_status(path, error))) {
-    return absl::AlreadyExistsError(
-        Concat(path, " is there already and may hold a key in use; remove it or name another file"));
+    return absl::AlreadyExistsError(Concat(
+        path, " is there already and may hold a key in use; remove it or name another file"));
   }
   const std::filesystem::path folder = std::filesystem::absolute(path, error).parent_path();
   if (!std::filesystem::is_directory(folder, error)) {

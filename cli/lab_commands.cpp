@@ -47,7 +47,9 @@ std::vector<std::string> PrinterRow(const v1::Printer& printer) {
   return {LastId(printer.name()),
           printer.kind(),
           printer.address(),
-          printer.paused() ? "paused" : printer.reachable() ? "ready" : "not reachable",
+          printer.paused()      ? "paused"
+          : printer.reachable() ? "ready"
+                                : "not reachable",
           std::to_string(printer.waiting_items()),
           printer.state_message()};
 }
@@ -71,18 +73,18 @@ void PrintJob(Output& output, const v1::Job& job) {
     output.Json(job);
     return;
   }
-  output.Print(Facts{{"job", job.name()},
-                     {"state", Word(job.state())},
-                     {"message", job.state_message()},
-                     {"order", job.order()},
-                     {"device", job.device()},
-                     {"missing originals", job.missing_originals_size() > 0
-                                               ? std::to_string(job.missing_originals_size())
-                                               : ""},
-                     {"opened", LocalTime(job.create_time())},
-                     {"updated", LocalTime(job.update_time())}});
-  Table items({"ITEM", ">LINE", "PRODUCT", ">QUANTITY", "CROP", "EDIT", "PRINTER", "STATE",
-               "MESSAGE"});
+  output.Print(
+      Facts{{"job", job.name()},
+            {"state", Word(job.state())},
+            {"message", job.state_message()},
+            {"order", job.order()},
+            {"device", job.device()},
+            {"missing originals",
+             job.missing_originals_size() > 0 ? std::to_string(job.missing_originals_size()) : ""},
+            {"opened", LocalTime(job.create_time())},
+            {"updated", LocalTime(job.update_time())}});
+  Table items(
+      {"ITEM", ">LINE", "PRODUCT", ">QUANTITY", "CROP", "EDIT", "PRINTER", "STATE", "MESSAGE"});
   for (const v1::Item& item : job.items()) {
     items.Add({ShortName(item.name(), 0), std::to_string(item.line_number()),
                LastId(item.product()), std::to_string(item.quantity()),
@@ -131,17 +133,16 @@ absl::Status ListJobs(Program& program, const LabTarget& target, const std::stri
   v1::ListJobsRequest request;
   request.set_page_size(kPageSize);
   request.set_state(*state);
-  return PrintList(program.output, *client, &Stub::ListJobs, request,
-                   &v1::ListJobsResponse::jobs,
-                   Table({"JOB", "STATE", ">ITEMS", "ORDER", "DEVICE", "UPDATED", "MESSAGE"}),
-                   [](const v1::Job& job) {
-                     return std::vector<std::string>{
-                         LastId(job.name()),           Word(job.state()),
-                         std::to_string(job.items_size()), ShortName(job.order(), 0),
-                         LastId(job.device()),         LocalTime(job.update_time()),
-                         job.state_message()};
-                   },
-                   "no jobs");
+  return PrintList(
+      program.output, *client, &Stub::ListJobs, request, &v1::ListJobsResponse::jobs,
+      Table({"JOB", "STATE", ">ITEMS", "ORDER", "DEVICE", "UPDATED", "MESSAGE"}),
+      [](const v1::Job& job) {
+        return std::vector<std::string>{
+            LastId(job.name()),        Word(job.state()),    std::to_string(job.items_size()),
+            ShortName(job.order(), 0), LastId(job.device()), LocalTime(job.update_time()),
+            job.state_message()};
+      },
+      "no jobs");
 }
 
 absl::Status ListPrinters(Program& program, const LabTarget& target) {
@@ -184,10 +185,9 @@ absl::Status Watch(Program& program, const LabTarget& target) {
           program.output.Json(job);
           return false;
         }
-        program.output.Line(Printable(Concat(LocalTime(job.update_time()), "  ",
-                                             LastId(job.name()), "  ", Word(job.state()),
-                                             job.state_message().empty() ? "" : "  ",
-                                             job.state_message())));
+        program.output.Line(Printable(
+            Concat(LocalTime(job.update_time()), "  ", LastId(job.name()), "  ", Word(job.state()),
+                   job.state_message().empty() ? "" : "  ", job.state_message())));
         return false;
       });
   // Watching for a while is what was asked for: its end is no failure.

@@ -1,4 +1,5 @@
-// Resource names from what people type: in full, or as few identifiers as tell which thing is meant.
+// Resource names from what people type: in full, or as few identifiers as tell which thing is
+// meant.
 #pragma once
 
 #include <optional>

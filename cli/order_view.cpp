@@ -5,16 +5,14 @@
 
 namespace proofline::cli {
 
-Table OrderTable() {
-  return Table({"ORDER", "STATE", ">LINES", ">PRINTS", "CREATED", "MESSAGE"});
-}
+Table OrderTable() { return Table({"ORDER", "STATE", ">LINES", ">PRINTS", "CREATED", "MESSAGE"}); }
 
 std::vector<std::string> OrderRow(const v1::Order& order, std::size_t name_from) {
   std::int64_t prints = 0;
   for (const v1::OrderLine& line : order.lines()) prints += line.quantity();
-  return {ShortName(order.name(), name_from),   Word(order.state()),
-          std::to_string(order.lines_size()),   std::to_string(prints),
-          LocalTime(order.create_time()),       order.state_message()};
+  return {ShortName(order.name(), name_from), Word(order.state()),
+          std::to_string(order.lines_size()), std::to_string(prints),
+          LocalTime(order.create_time()),     order.state_message()};
 }
 
 std::string StateChangeText(const v1::OrderStateChange& change) {

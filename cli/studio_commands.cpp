@@ -21,15 +21,15 @@ absl::Status ListGalleries(Program& program, const StudioTarget& target) {
   if (!client.ok()) return client.status();
   v1::ListLocalGalleriesRequest request;
   request.set_page_size(kPageSize);
-  return PrintList(program.output, *client, &Stub::ListLocalGalleries, request,
-                   &v1::ListLocalGalleriesResponse::galleries,
-                   Table({"GALLERY", "TITLE", ">PHOTOS", "UPDATED"}),
-                   [](const v1::Gallery& gallery) {
-                     return std::vector<std::string>{LastId(gallery.name()), gallery.title(),
-                                                     std::to_string(gallery.photo_count()),
-                                                     LocalTime(gallery.update_time())};
-                   },
-                   "no galleries yet");
+  return PrintList(
+      program.output, *client, &Stub::ListLocalGalleries, request,
+      &v1::ListLocalGalleriesResponse::galleries, Table({"GALLERY", "TITLE", ">PHOTOS", "UPDATED"}),
+      [](const v1::Gallery& gallery) {
+        return std::vector<std::string>{LastId(gallery.name()), gallery.title(),
+                                        std::to_string(gallery.photo_count()),
+                                        LocalTime(gallery.update_time())};
+      },
+      "no galleries yet");
 }
 
 absl::Status ListPhotos(Program& program, const StudioTarget& target, const std::string& gallery,
@@ -53,14 +53,11 @@ absl::Status ListPhotos(Program& program, const StudioTarget& target, const std:
       [](const v1::LocalPhoto& local) {
         const v1::Photo& photo = local.photo();
         const auto pixels = [](int side) { return side > 0 ? std::to_string(side) : ""; };
-        return std::vector<std::string>{ShortName(photo.name(), 1),
-                                        photo.file_name(),
-                                        Word(local.state()),
-                                        pixels(photo.width_px()),
-                                        pixels(photo.height_px()),
-                                        SizeText(photo.original_size_bytes()),
-                                        CaptureTime(photo.metadata()),
-                                        local.state_message()};
+        return std::vector<std::string>{
+            ShortName(photo.name(), 1),    photo.file_name(),
+            Word(local.state()),           pixels(photo.width_px()),
+            pixels(photo.height_px()),     SizeText(photo.original_size_bytes()),
+            CaptureTime(photo.metadata()), local.state_message()};
       },
       "no photos");
 }
@@ -117,11 +114,11 @@ void AddListVerbs(CLI::App& group, Program& program, const Target& target) {
     std::string only;
   };
   auto filter = std::make_shared<Filter>();
-  CLI::App* list = AddVerb(group, program, "list", "List photos",
-                           "proofline studio list --gallery summer --only failed",
-                           [&program, target, filter] {
-                             return ListPhotos(program, *target, filter->gallery, filter->only);
-                           });
+  CLI::App* list =
+      AddVerb(group, program, "list", "List photos",
+              "proofline studio list --gallery summer --only failed", [&program, target, filter] {
+                return ListPhotos(program, *target, filter->gallery, filter->only);
+              });
   list->add_option("--gallery", filter->gallery, "Only this gallery: identifier, name or title");
   list->add_option("--only", filter->only,
                    "Only photos in this state: " + EnumWords(v1::LocalPhotoState_descriptor()));
@@ -157,8 +154,8 @@ void AddWorkVerbs(CLI::App& group, Program& program, const Target& target) {
                                                                     &Stub::ResumeWork, "resumed"));
   AddVerb(group, program, "rescan", "Look through the watched folders again",
           "proofline studio rescan",
-          SimpleVerb<v1::RescanRequest, v1::RescanResponse>(
-              program, target, &Stub::Rescan, "looking through the watched folders"));
+          SimpleVerb<v1::RescanRequest, v1::RescanResponse>(program, target, &Stub::Rescan,
+                                                            "looking through the watched folders"));
 }
 
 }  // namespace
@@ -197,8 +194,8 @@ void PrintLocalPhoto(Output& output, const v1::LocalPhoto& local) {
       {"digest", HexText(photo.original_digest())},
       {"pixels", size(photo.width_px(), photo.height_px())},
       {"edit", EditText(photo.edit())},
-      {"edited pixels", photo.has_edit() ? size(photo.edited_width_px(), photo.edited_height_px())
-                                         : ""},
+      {"edited pixels",
+       photo.has_edit() ? size(photo.edited_width_px(), photo.edited_height_px()) : ""},
       {"title", metadata.title()},
       {"caption", metadata.caption()},
       {"subject", metadata.subject()},

@@ -62,9 +62,9 @@ absl::Status ChangePhotos(Program& program, const StudioTarget& target,
   }
   progress.Clear();
   if (!program.output.json() && !program.output.quiet()) {
-    program.output.Line(
-        Concat("changed ", changed == 1 ? ShortName(photos->front().photo().name(), 1)
-                                        : Concat(changed, " photos")));
+    program.output.Line(Concat("changed ", changed == 1
+                                               ? ShortName(photos->front().photo().name(), 1)
+                                               : Concat(changed, " photos")));
   }
   return absl::OkStatus();
 }
@@ -91,8 +91,7 @@ void ApplySet(const SetFlags& flags, const SetValues& values,
   text(flags.caption, "caption", &v1::Metadata::mutable_caption);
   text(flags.subject, "subject", &v1::Metadata::mutable_subject);
   text(flags.event, "event", &v1::Metadata::mutable_event);
-  text(flags.customer_reference, "customer_reference",
-       &v1::Metadata::mutable_customer_reference);
+  text(flags.customer_reference, "customer_reference", &v1::Metadata::mutable_customer_reference);
   text(flags.label, "label", &v1::Metadata::mutable_label);
   if (flags.rating) {
     metadata.set_rating(values.rating);
@@ -130,9 +129,9 @@ absl::Status Set(Program& program, const StudioTarget& target, const SetFlags& f
   if (probe.update_mask().paths().empty()) {
     return UsageError("nothing to set; give --title, --event or another flag of set --help");
   }
-  return ChangePhotos(
-      program, target, flags.photos,
-      [&](v1::UpdateLocalPhotoRequest& request) { ApplySet(flags, values, request); });
+  return ChangePhotos(program, target, flags.photos, [&](v1::UpdateLocalPhotoRequest& request) {
+    ApplySet(flags, values, request);
+  });
 }
 
 absl::Status Edit(Program& program, const StudioTarget& target, const EditFlags& flags) {
@@ -168,16 +167,18 @@ absl::Status Edit(Program& program, const StudioTarget& target, const EditFlags&
 }
 
 constexpr char kPhotosHelp[] =
-    "GALLERY/PHOTO, identifier, name or path of the original; a full gallery name is all its photos";
+    "GALLERY/PHOTO, identifier, name or path of the original; a full gallery name is all its "
+    "photos";
 
 }  // namespace
 
 void AddStudioEditVerbs(CLI::App& group, Program& program, const Target& target) {
   auto set_flags = std::make_shared<SetFlags>();
-  CLI::App* set = AddVerb(
-      group, program, "set", "Set metadata of photos; empty text clears a value",
-      "proofline studio set summer/01hx5z --title \"First dance\" --keyword wedding --field class=4b",
-      [&program, target, set_flags] { return Set(program, *target, *set_flags); });
+  CLI::App* set =
+      AddVerb(group, program, "set", "Set metadata of photos; empty text clears a value",
+              "proofline studio set summer/01hx5z --title \"First dance\" --keyword wedding "
+              "--field class=4b",
+              [&program, target, set_flags] { return Set(program, *target, *set_flags); });
   set->add_option("photos", set_flags->photos, kPhotosHelp)->required();
   set->add_option("--title", set_flags->title, "Title");
   set->add_option("--caption", set_flags->caption, "Caption or description");
@@ -196,11 +197,11 @@ void AddStudioEditVerbs(CLI::App& group, Program& program, const Target& target)
       ->allow_extra_args(false);
 
   auto edit_flags = std::make_shared<EditFlags>();
-  CLI::App* edit = AddVerb(
-      group, program, "edit",
-      "Edit photos without touching their originals; what no flag names stays as it is",
-      "proofline studio edit summer/01hx5z --rotate 90 --crop 0.1,0,0.8,1",
-      [&program, target, edit_flags] { return Edit(program, *target, *edit_flags); });
+  CLI::App* edit =
+      AddVerb(group, program, "edit",
+              "Edit photos without touching their originals; what no flag names stays as it is",
+              "proofline studio edit summer/01hx5z --rotate 90 --crop 0.1,0,0.8,1",
+              [&program, target, edit_flags] { return Edit(program, *target, *edit_flags); });
   edit->add_option("photos", edit_flags->photos, kPhotosHelp)->required();
   edit->add_option("--rotate", edit_flags->rotate,
                    "Clockwise rotation of the upright picture: 0, 90, 180 or 270");

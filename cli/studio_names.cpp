@@ -70,14 +70,16 @@ absl::StatusOr<std::vector<v1::LocalPhoto>> StudioNames::List(const std::string&
 absl::StatusOr<v1::LocalPhoto> StudioNames::Photo(const std::string& text) {
   if (auto name = ExpandName(kPhotoPattern, text)) return Get(*name);
   std::error_code ignored;
-  if (std::filesystem::path path(text); path.is_absolute() || std::filesystem::exists(path, ignored)) {
+  if (std::filesystem::path path(text);
+      path.is_absolute() || std::filesystem::exists(path, ignored)) {
     return Get(std::filesystem::absolute(path).lexically_normal());
   }
   const std::size_t slash = text.find('/');
   if (slash != std::string::npos) {
     const std::string photo = text.substr(slash + 1);
     if (!base::IsValidId(photo)) {
-      return UsageError(Concat("\"", text, "\" names no photo; write GALLERY/PHOTO, a photo's "
+      return UsageError(Concat("\"", text,
+                               "\" names no photo; write GALLERY/PHOTO, a photo's "
                                "identifier, or the path of its original"));
     }
     const absl::StatusOr<std::string> gallery = Gallery(text.substr(0, slash));
@@ -96,8 +98,7 @@ absl::StatusOr<std::vector<v1::LocalPhoto>> StudioNames::Photos(
     const std::vector<std::string>& texts) {
   std::vector<v1::LocalPhoto> photos;
   for (const std::string& text : texts) {
-    if (auto gallery = ExpandName(kGalleryPattern, text);
-        gallery && text.starts_with("studios/")) {
+    if (auto gallery = ExpandName(kGalleryPattern, text); gallery && text.starts_with("studios/")) {
       absl::StatusOr<std::vector<v1::LocalPhoto>> listed = List(*gallery);
       if (!listed.ok()) return listed.status();
       std::move(listed->begin(), listed->end(), std::back_inserter(photos));

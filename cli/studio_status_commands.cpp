@@ -68,7 +68,7 @@ absl::Status FollowStatus(Program& program, const StudioTarget& target,
 
 absl::Status ShowStatus(Program& program, const StudioTarget& target, bool watch) {
   if (watch) {
-    return FollowStatus(program, target, [&](const Status& status) {
+    const absl::Status watched = FollowStatus(program, target, [&](const Status& status) {
       if (program.output.json()) {
         program.output.Json(status);
       } else {
@@ -76,11 +76,12 @@ absl::Status ShowStatus(Program& program, const StudioTarget& target, bool watch
       }
       return false;
     });
+    // Watching for a while is what was asked for: its end is no failure.
+    return absl::IsDeadlineExceeded(watched) ? absl::OkStatus() : watched;
   }
   const auto client = DialStudio(program, target);
   if (!client.ok()) return client.status();
-  const auto status =
-      client->Call(&Service::Stub::GetStudioStatus, v1::GetStudioStatusRequest());
+  const auto status = client->Call(&Service::Stub::GetStudioStatus, v1::GetStudioStatusRequest());
   if (!status.ok()) return status.status();
   PrintStatus(program.output, *status);
   return absl::OkStatus();
@@ -107,18 +108,18 @@ absl::Status Wait(Program& program, const StudioTarget& target, const WaitFlags&
 
 void AddStudioStatusVerbs(CLI::App& group, Program& program, const Target& target) {
   auto watch = std::make_shared<bool>(false);
-  CLI::App* status =
-      AddVerb(group, program, "status", "Say what is done, waiting and failed",
-              "proofline studio status --watch",
-              [&program, target, watch] { return ShowStatus(program, *target, *watch); });
+  CLI::App* status = AddVerb(group, program, "status", "Say what is done, waiting and failed",
+                             "proofline studio status --watch", [&program, target, watch] {
+                               return ShowStatus(program, *target, *watch);
+                             });
   status->add_flag("--watch", *watch, "Go on and print a line at every change");
 
   auto flags = std::make_shared<WaitFlags>();
-  CLI::App* wait = AddVerb(
-      group, program, "wait",
-      "Wait until photos are published or nothing is under way; without --timeout for ever",
-      "proofline studio wait --published 30 --idle --timeout 10m",
-      [&program, target, flags] { return Wait(program, *target, *flags); });
+  CLI::App* wait =
+      AddVerb(group, program, "wait",
+              "Wait until photos are published or nothing is under way; without --timeout for ever",
+              "proofline studio wait --published 30 --idle --timeout 10m",
+              [&program, target, flags] { return Wait(program, *target, *flags); });
   wait->add_option("--published", flags->published, "Until this many photos are at the host")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");

@@ -18,9 +18,9 @@ absl::Status Connection::Explain(const grpc::Status& status) const {
     case absl::StatusCode::kUnavailable:
       return absl::UnavailableError(Concat(peer, " does not answer; ", hint));
     case absl::StatusCode::kDeadlineExceeded:
-      return absl::DeadlineExceededError(
-          Concat(peer, " took longer than ", absl::FormatDuration(absl::FromChrono(timeout)),
-                 "; allow it more with --timeout"));
+      return absl::DeadlineExceededError(Concat(peer, " took longer than ",
+                                                absl::FormatDuration(absl::FromChrono(timeout)),
+                                                "; allow it more with --timeout"));
     case absl::StatusCode::kUnimplemented:
       return absl::UnimplementedError(
           Concat(peer, " does not know this call; it is older than this program"));

@@ -70,8 +70,7 @@ class Client {
   absl::StatusOr<Response> Call(Method<Request, Response> method,
                                 const std::type_identity_t<Request>& request) const {
     grpc::ClientContext context;
-    rpc::WithDeadline(context,
-                      std::chrono::ceil<std::chrono::milliseconds>(connection_.timeout));
+    rpc::WithDeadline(context, std::chrono::ceil<std::chrono::milliseconds>(connection_.timeout));
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
     if (!status.ok()) return connection_.Explain(status);

@@ -79,10 +79,9 @@ absl::Status Catalog::LoadCatalogRecord() {
                        catalog.format_version(), "); use that version"));
     }
     if (catalog.device() != options_.device.ToString()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the catalog ", where, " belongs to ", catalog.device(),
-                       ", but the key is for ", options_.device.ToString(),
-                       "; use that device's key, or another state folder"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the catalog ", where, " belongs to ", catalog.device(), ", but the key is for ",
+          options_.device.ToString(), "; use that device's key, or another state folder"));
     }
   } else if (absl::IsNotFound(stored.status())) {
     catalog.set_format_version(keys::kFormatVersion);
@@ -195,10 +194,10 @@ absl::StatusOr<std::vector<record::Photo>> Catalog::ListPhotos(const std::string
         [&](std::string_view, std::string_view value) { return take(ParsePhoto(value)); });
   } else {
     const std::string after = start_after.empty() ? "" : keys::Pair(gallery, start_after);
-    status = database_.Scan(
-        keys::kMembers, keys::Id(gallery), after, [&](std::string_view key, std::string_view) {
-          return take(GetPhoto(keys::PairFrom(key).second));
-        });
+    status = database_.Scan(keys::kMembers, keys::Id(gallery), after,
+                            [&](std::string_view key, std::string_view) {
+                              return take(GetPhoto(keys::PairFrom(key).second));
+                            });
   }
   status.Update(damage);
   if (!status.ok()) return status;
@@ -213,8 +212,7 @@ absl::StatusOr<std::vector<LocalGallery>> Catalog::ListGalleries(const std::stri
                                   : counted_.galleries.upper_bound(start_after);
   for (; next != counted_.galleries.end() && static_cast<int>(galleries.size()) < max; ++next) {
     LocalGallery gallery{next->first, {}, next->second};
-    const absl::StatusOr<std::string> bytes =
-        database_.Get(keys::kGalleries, keys::Id(gallery.id));
+    const absl::StatusOr<std::string> bytes = database_.Get(keys::kGalleries, keys::Id(gallery.id));
     if (!bytes.ok() && !absl::IsNotFound(bytes.status())) return bytes.status();
     if (bytes.ok()) gallery.record.ParseFromString(*bytes);
     galleries.push_back(std::move(gallery));
@@ -249,8 +247,7 @@ absl::StatusOr<record::Photo> Catalog::Update(
   if (photo.SerializeAsString() == stored->SerializeAsString()) return photo;
 
   Touch(photo);
-  const bool edit_changed =
-      photo.edit().SerializeAsString() != stored->edit().SerializeAsString();
+  const bool edit_changed = photo.edit().SerializeAsString() != stored->edit().SerializeAsString();
   const bool rendered = photo.state() == pb::LOCAL_PHOTO_STATE_RENDERED ||
                         photo.state() == pb::LOCAL_PHOTO_STATE_PUBLISHED;
   if (edit_changed || photo.state() == pb::LOCAL_PHOTO_STATE_REFUSED) {
@@ -336,8 +333,7 @@ absl::StatusOr<OriginalPlaces> Catalog::FindOriginal(const std::string& photo_id
     for (const record::Place& place : photo.places()) {
       if (place.gone()) continue;
       places.files.push_back(
-          {place.path(),
-           {place.device(), place.inode(), place.size_bytes(), place.mtime_ns()}});
+          {place.path(), {place.device(), place.inode(), place.size_bytes(), place.mtime_ns()}});
     }
   };
   absl::StatusOr<record::Photo> named = GetPhoto(photo_id);
@@ -348,17 +344,17 @@ absl::StatusOr<OriginalPlaces> Catalog::FindOriginal(const std::string& photo_id
   } else if (!absl::IsNotFound(named.status())) {
     return named.status();
   }
-  const absl::Status status = database_.Scan(
-      keys::kDigests, keys::Digest(static_cast<std::uint64_t>(size), digest.bytes()), "",
-      [&](std::string_view key, std::string_view) {
-        const std::string id = keys::PhotoFromDigest(key);
-        if (id == photo_id) return true;
-        if (const absl::StatusOr<record::Photo> twin = GetPhoto(id); twin.ok()) {
-          known = true;
-          take(*twin);
-        }
-        return true;
-      });
+  const absl::Status status =
+      database_.Scan(keys::kDigests, keys::Digest(static_cast<std::uint64_t>(size), digest.bytes()),
+                     "", [&](std::string_view key, std::string_view) {
+                       const std::string id = keys::PhotoFromDigest(key);
+                       if (id == photo_id) return true;
+                       if (const absl::StatusOr<record::Photo> twin = GetPhoto(id); twin.ok()) {
+                         known = true;
+                         take(*twin);
+                       }
+                       return true;
+                     });
   if (!status.ok()) return status;
   if (!known) return NoSuchPhoto(photo_id);
   return places;

@@ -128,6 +128,11 @@ class Catalog {
     FileStamp stamp;
     bool gone = false;
     bool look_again = false;
+
+    // There is nothing to do about a file that reads like this.
+    bool IsAsRecorded(const FileStamp& now) const {
+      return !gone && !look_again && stamp.SameContent(now);
+    }
   };
   // The files that are known directly in a folder, by name.
   absl::Status KnownFilesIn(const std::string& folder,
@@ -139,7 +144,8 @@ class Catalog {
   // The folders at and under `root` that hold known files. Costs one look-up per folder.
   absl::Status KnownFoldersUnder(const std::string& root,
                                  const std::function<bool(const std::string& folder)>& visit) const;
-  bool KnowsPath(const std::string& path) const;
+  // Nothing also when the disk fails.
+  std::optional<KnownFile> FindFile(const std::string& path) const;
   // Takes what the settle queue let go, all in one durable change. New files become photos, files
   // that are gone stop being places.
   absl::Status RecordSettled(const std::vector<SettledPath>& settled);

@@ -42,10 +42,9 @@ bool HasOtherPlace(const record::Photo& photo, int index) {
 // Places that are there come first; of those that are gone one is kept, and only if none is there.
 void TidyPlaces(record::Photo& photo) {
   auto& places = *photo.mutable_places();
-  std::stable_sort(places.begin(), places.end(),
-                   [](const record::Place& a, const record::Place& b) {
-                     return !a.gone() && b.gone();
-                   });
+  std::stable_sort(
+      places.begin(), places.end(),
+      [](const record::Place& a, const record::Place& b) { return !a.gone() && b.gone(); });
   int keep = 0;
   while (keep < places.size() && !places[keep].gone()) ++keep;
   if (keep == 0) keep = std::min(1, places.size());
@@ -57,19 +56,24 @@ bool IsRendered(const record::Photo& photo) {
          photo.state() == pb::LOCAL_PHOTO_STATE_PUBLISHED;
 }
 
+Catalog::KnownFile KnownFileFrom(std::string name, std::string_view bytes) {
+  record::PlaceEntry entry;
+  entry.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  Catalog::KnownFile file;
+  file.name = std::move(name);
+  file.stamp = {entry.device(), entry.inode(), entry.size_bytes(), entry.mtime_ns()};
+  file.gone = entry.gone();
+  file.look_again = entry.look_again();
+  return file;
+}
+
 }  // namespace
 
 absl::Status Catalog::KnownFilesIn(const std::string& folder,
                                    const std::function<void(const KnownFile&)>& visit) const {
   return database_.Scan(keys::kPlaces, keys::PlacesIn(folder), "",
                         [&](std::string_view key, std::string_view value) {
-                          record::PlaceEntry entry;
-                          entry.ParseFromArray(value.data(), static_cast<int>(value.size()));
-                          visit({keys::PlaceFrom(key).name,
-                                 {entry.device(), entry.inode(), entry.size_bytes(),
-                                  entry.mtime_ns()},
-                                 entry.gone(),
-                                 entry.look_again()});
+                          visit(KnownFileFrom(keys::PlaceFrom(key).name, value));
                           return true;
                         });
 }
@@ -105,8 +109,12 @@ absl::Status Catalog::KnownFoldersUnder(
   return absl::OkStatus();
 }
 
-bool Catalog::KnowsPath(const std::string& path) const {
-  return database_.Get(keys::kPlaces, keys::Place(FolderOf(path), NameOf(path))).ok();
+std::optional<Catalog::KnownFile> Catalog::FindFile(const std::string& path) const {
+  const std::string name = NameOf(path);
+  const absl::StatusOr<std::string> bytes =
+      database_.Get(keys::kPlaces, keys::Place(FolderOf(path), name));
+  if (!bytes.ok()) return std::nullopt;
+  return KnownFileFrom(name, *bytes);
 }
 
 absl::Status Catalog::RecordSettled(const std::vector<SettledPath>& settled) {
@@ -174,23 +182,23 @@ absl::StatusOr<bool> Catalog::TakeSameInode(CatalogTransaction& transaction,
                                             const SettledPath& file) {
   const FileStamp& stamp = file.reading.stamp;
   std::vector<std::string> candidates;
-  absl::Status status = transaction.Scan(
-      keys::kInodes, keys::Inode(stamp.device, stamp.inode),
-      [&](std::string_view, std::string_view photo) {
-        candidates.emplace_back(photo);
-        return candidates.size() < 16;
-      });
+  absl::Status status = transaction.Scan(keys::kInodes, keys::Inode(stamp.inode),
+                                         [&](std::string_view, std::string_view photo) {
+                                           candidates.emplace_back(photo);
+                                           return candidates.size() < 16;
+                                         });
   if (!status.ok()) return status;
   for (const std::string& id : candidates) {
     absl::StatusOr<record::Photo> photo = transaction.Photo(id);
     if (!photo.ok()) return photo.status();
     const record::Photo before = *photo;
     for (record::Place& place : *photo->mutable_places()) {
-      if (!StampOf(place).SameContent(stamp) || place.device() != stamp.device) continue;
-      const record::Place moved = MakePlace(transaction, file, status);
-      if (!status.ok()) return status;
+      if (!StampOf(place).SameContent(stamp)) continue;
       const bool old_path_gone =
           place.gone() || ReadPath(place.path()).kind == Reading::Kind::kAbsent;
+      if (!old_path_gone && place.device() != stamp.device) continue;
+      const record::Place moved = MakePlace(transaction, file, status);
+      if (!status.ok()) return status;
       if (old_path_gone) {
         place = moved;
       } else {
@@ -258,8 +266,7 @@ absl::Status Catalog::StoreMoved(CatalogTransaction& transaction, const record::
   if (IsMissing(photo)) photo.set_ticket(0);
   const record::Place& from = *MainPlace(before);
   const record::Place& to = *MainPlace(photo);
-  const bool renamed =
-      from.gallery() != to.gallery() || NameOf(from.path()) != NameOf(to.path());
+  const bool renamed = from.gallery() != to.gallery() || NameOf(from.path()) != NameOf(to.path());
   if (renamed) {
     Touch(photo);
     if (IsRendered(photo)) QueuePublish(photo, /*with_renditions=*/false);

@@ -21,7 +21,7 @@ inline constexpr std::string_view kMeta = "default";
 inline constexpr std::string_view kPhotos = "photos";
 // folder, name → record.PlaceEntry.
 inline constexpr std::string_view kPlaces = "places";
-// device, inode, path → photo id.
+// inode, path → photo id. Without the device number, which many file systems change at each mount.
 inline constexpr std::string_view kInodes = "inodes";
 // size, digest, photo id → nothing.
 inline constexpr std::string_view kDigests = "digests";
@@ -45,9 +45,8 @@ inline constexpr std::string_view kOpenShares = "open_shares";
 inline constexpr std::string_view kLabs = "labs";
 
 inline constexpr std::array kColumnFamilies = {
-    kPhotos,    kPlaces,  kInodes,     kDigests, kWaiting, kPublish,
-    kGalleries, kMembers, kRenditions, kOrders,  kShares,  kOpenShares,
-    kLabs};
+    kPhotos,  kPlaces,     kInodes, kDigests, kWaiting,    kPublish, kGalleries,
+    kMembers, kRenditions, kOrders, kShares,  kOpenShares, kLabs};
 
 inline std::string CatalogRecord() { return kv::KeyBuilder().Text("catalog").Take(); }
 inline std::string Totals() { return kv::KeyBuilder().Text("totals").Take(); }
@@ -85,11 +84,9 @@ inline FolderAndName PlaceFrom(std::string_view key) {
   return place;
 }
 
-inline std::string Inode(std::uint64_t device, std::uint64_t inode) {
-  return kv::KeyBuilder().Number(device).Number(inode).Take();
-}
-inline std::string Inode(std::uint64_t device, std::uint64_t inode, std::string_view path) {
-  return kv::KeyBuilder().Number(device).Number(inode).Text(path).Take();
+inline std::string Inode(std::uint64_t inode) { return kv::KeyBuilder().Number(inode).Take(); }
+inline std::string Inode(std::uint64_t inode, std::string_view path) {
+  return kv::KeyBuilder().Number(inode).Text(path).Take();
 }
 
 inline std::string DigestsOfSize(std::uint64_t size) {

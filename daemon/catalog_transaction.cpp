@@ -64,8 +64,8 @@ absl::Status CatalogTransaction::Scan(
       ++written;
     }
   };
-  const absl::Status status = database_.Scan(
-      family, prefix, "", [&](std::string_view key, std::string_view value) {
+  const absl::Status status =
+      database_.Scan(family, prefix, "", [&](std::string_view key, std::string_view value) {
         visit_written_before(key);
         if (!go_on) return false;
         if (in_prefix() && written->first.second == key) {
@@ -120,7 +120,7 @@ CatalogTransaction::Entries CatalogTransaction::IndexOf(const record::Photo& pho
     entry.set_look_again(WantsAnotherLook(photo));
     entries[{keys::kPlaces, keys::Place(FolderOf(place.path()), NameOf(place.path()))}] =
         entry.SerializeAsString();
-    entries[{keys::kInodes, keys::Inode(place.device(), place.inode(), place.path())}] = photo.id();
+    entries[{keys::kInodes, keys::Inode(place.inode(), place.path())}] = photo.id();
   }
   if (const record::Place* place = MainPlace(photo)) {
     entries[{keys::kMembers, keys::Pair(place->gallery(), photo.id())}] = "";
@@ -171,8 +171,7 @@ absl::Status CatalogTransaction::Store(const record::Photo& photo) {
 }
 
 absl::Status CatalogTransaction::Remove(const std::string& id) {
-  for (const pb::RenditionKind kind :
-       {pb::RENDITION_KIND_THUMBNAIL, pb::RENDITION_KIND_PROOF}) {
+  for (const pb::RenditionKind kind : {pb::RENDITION_KIND_THUMBNAIL, pb::RENDITION_KIND_PROOF}) {
     Delete(keys::kRenditions, keys::Rendition(id, kind));
   }
   return Replace(id, nullptr);

@@ -15,8 +15,8 @@ struct FileStamp {
   std::uint64_t size = 0;  // bytes
   std::int64_t mtime_ns = 0;
 
-  // The same content, as far as can be known without reading. Device numbers are left out: many file
-  // systems get another one at each mount.
+  // The same content, as far as can be known without reading. Device numbers are left out: many
+  // file systems get another one at each mount.
   bool SameContent(const FileStamp& other) const {
     return inode == other.inode && size == other.size && mtime_ns == other.mtime_ns;
   }
@@ -53,8 +53,8 @@ std::string JoinPath(const std::string& folder, std::string_view name);
 // True if `path` is `folder` itself or lies somewhere under it.
 bool IsWithin(std::string_view path, std::string_view folder);
 
-// Text for people and for the wire from any bytes: invalid UTF-8 and control characters are replaced
-// by U+FFFD, and at most `max_bytes` are kept, whole characters only.
+// Text for people and for the wire from any bytes: invalid UTF-8 and control characters are
+// replaced by U+FFFD, and at most `max_bytes` are kept, whole characters only.
 std::string Readable(std::string_view bytes, std::size_t max_bytes = 4096);
 
 }  // namespace proofline::studio

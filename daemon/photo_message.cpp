@@ -119,7 +119,8 @@ absl::Status CheckMetadata(const pb::Metadata& metadata) {
   }
   for (const auto& [key, value] : metadata.fields()) {
     if (key.empty() || key.size() > kMaxFieldKey || value.size() > 1'000) {
-      return Invalid("a free field's name has 1 to 100 bytes and its value at most 1,000", "fields");
+      return Invalid("a free field's name has 1 to 100 bytes and its value at most 1,000",
+                     "fields");
     }
   }
   return absl::OkStatus();
@@ -153,9 +154,8 @@ absl::Status SetMetadataField(const pb::Metadata& values, std::string_view name,
     }
     field_name = "fields";
   } else {
-    const bool editable =
-        std::any_of(kEditable.begin(), kEditable.end(),
-                    [&](const TextLimit& limit) { return limit.field == name; });
+    const bool editable = std::any_of(kEditable.begin(), kEditable.end(),
+                                      [&](const TextLimit& limit) { return limit.field == name; });
     if (!editable) {
       return Invalid(absl::StrCat("\"metadata.", name, "\" is not a field that can be set"), name);
     }
@@ -192,12 +192,12 @@ pb::Metadata MetadataFromFacts(const imaging::ImageFacts& facts) {
   SetCaptureTime(facts.capture_time, metadata);
   // Many cameras put the maker's name into the model as well.
   const bool maker_in_model = absl::StartsWithIgnoreCase(facts.camera_model, facts.camera_make);
-  metadata.set_camera(Readable(
-      maker_in_model || facts.camera_make.empty()
-          ? facts.camera_model
-          : absl::StrCat(facts.camera_make, facts.camera_model.empty() ? "" : " ",
-                         facts.camera_model),
-      1'000));
+  metadata.set_camera(
+      Readable(maker_in_model || facts.camera_make.empty()
+                   ? facts.camera_model
+                   : absl::StrCat(facts.camera_make, facts.camera_model.empty() ? "" : " ",
+                                  facts.camera_model),
+               1'000));
   metadata.set_lens(Readable(facts.lens, 1'000));
   metadata.set_exposure_seconds(facts.exposure_time.value_or(0));
   metadata.set_f_number(facts.f_number.value_or(0));
@@ -280,9 +280,10 @@ absl::Status ApplyUpdate(const pb::Photo& values,
       photo.clear_edit();
       if (values.has_edit()) *photo.mutable_edit() = values.edit();
     } else {
-      status = rpc::Error(absl::StatusCode::kInvalidArgument,
-                          absl::StrCat("\"", path, "\" cannot be changed; only metadata and edit can"),
-                          "FIELD_INVALID", {{"field", path}});
+      status =
+          rpc::Error(absl::StatusCode::kInvalidArgument,
+                     absl::StrCat("\"", path, "\" cannot be changed; only metadata and edit can"),
+                     "FIELD_INVALID", {{"field", path}});
     }
     if (!status.ok()) return status;
   }

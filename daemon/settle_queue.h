@@ -51,8 +51,8 @@ class SettleQueue {
   std::optional<base::SteadyTime> NextDue() const;
   // Paths that are due, at most `max`; they stay in the queue.
   std::vector<std::string> Due(std::size_t max) const;
-  // Takes a new reading of a path that was due. Returns it, and forgets the path, if it has settled.
-  // An unknown reading settles nothing.
+  // Takes a new reading of a path that was due. Returns it, and forgets the path, if it has
+  // settled. An unknown reading settles nothing.
   std::optional<SettledPath> Check(const std::string& path, const Reading& reading);
 
   bool Holds(const std::string& path) const { return held_.contains(path); }

@@ -107,9 +107,7 @@ void PartitionWriter::Work() {
     std::string partition;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] {
-        return !ready_.empty() || (stopping_ && partitions_.empty());
-      });
+      changed_.wait(lock, [this] { return !ready_.empty() || (stopping_ && partitions_.empty()); });
       if (ready_.empty()) return;
       partition = std::move(ready_.front());
       ready_.pop_front();

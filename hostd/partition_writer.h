@@ -17,7 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
+#include "lib/base/text.h"
 #include "lib/kv/committer.h"
 #include "lib/kv/database.h"
 
@@ -25,14 +25,14 @@ namespace proofline::host {
 
 // Reads one message. Nothing if there is none; DataLoss if the bytes are none of ours.
 template <typename Record>
-absl::StatusOr<std::optional<Record>> ParseRecord(absl::StatusOr<std::optional<std::string>> value) {
+absl::StatusOr<std::optional<Record>> ParseRecord(
+    absl::StatusOr<std::optional<std::string>> value) {
   if (!value.ok()) return value.status();
   if (!value->has_value()) return std::optional<Record>();
   Record record;
   if (!record.ParseFromString(**value)) {
-    return absl::DataLossError(
-        absl::StrCat("the store holds a ", record.GetTypeName(),
-                     " that cannot be read; restore a backup"));
+    return absl::DataLossError(base::Concat("the store holds a ", record.GetTypeName(),
+                                            " that cannot be read; restore a backup"));
   }
   return std::optional<Record>(std::move(record));
 }

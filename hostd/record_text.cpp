@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <chrono>
 
-#include "absl/strings/match.h"
 #include "lib/base/digest.h"
+#include "lib/base/text.h"
+#include "lib/rpc/resource_name.h"
+#include "lib/rpc/status.h"
 
 namespace proofline::host {
 
@@ -51,6 +53,13 @@ std::string EtagOf(const google::protobuf::Message& message) {
   return base::Sha256Of(ExactBytes(message)).hex().substr(0, 16);
 }
 
+std::string CutText(const std::string& text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  std::size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 std::string_view LastPart(std::string_view name) {
   const std::size_t slash = name.rfind('/');
   return slash == std::string_view::npos ? name : name.substr(slash + 1);
@@ -76,7 +85,7 @@ bool IsMatch(const pb::MetadataMatch& match) {
   const std::string& field = match.field();
   return field == "subject" || field == "event" || field == "keywords" ||
          field == "customer_reference" ||
-         (absl::StartsWith(field, kFieldPrefix) && field.size() > kFieldPrefix.size());
+         (field.starts_with(kFieldPrefix) && field.size() > kFieldPrefix.size());
 }
 
 bool Matches(const pb::Metadata& metadata, const pb::MetadataMatch& match) {
@@ -90,7 +99,7 @@ bool Matches(const pb::Metadata& metadata, const pb::MetadataMatch& match) {
     return std::find(metadata.keywords().begin(), metadata.keywords().end(), value) !=
            metadata.keywords().end();
   }
-  if (!absl::StartsWith(field, kFieldPrefix)) return false;
+  if (!field.starts_with(kFieldPrefix)) return false;
   const auto found = metadata.fields().find(field.substr(kFieldPrefix.size()));
   return found != metadata.fields().end() && found->second == value;
 }
@@ -108,6 +117,34 @@ bool Opens(const pb::Share& share, const pb::Photo& photo) {
     if (Matches(photo.metadata(), match)) return true;
   }
   return false;
+}
+
+absl::Status CheckShare(const pb::Share& share, std::string_view studio) {
+  const auto bad = [](std::string_view what) {
+    return rpc::Error(absl::StatusCode::kInvalidArgument, what, "BAD_SHARE");
+  };
+  const auto is_of_studio = [&](std::string_view pattern, const std::string& name) {
+    const auto ids = rpc::ParseResourceName(pattern, name);
+    return ids.has_value() && ids->at(0) == studio;
+  };
+  for (const std::string& name : share.galleries()) {
+    if (is_of_studio("studios/*/galleries/*", name)) continue;
+    return bad(base::Concat("a share names galleries of its own studio (studios/", studio,
+                            "/galleries/GALLERY), not ", name));
+  }
+  for (const std::string& name : share.photos()) {
+    if (is_of_studio("studios/*/galleries/*/photos/*", name)) continue;
+    return bad(base::Concat("a share names photos of its own studio (studios/", studio,
+                            "/galleries/GALLERY/photos/PHOTO), not ", name));
+  }
+  for (const pb::MetadataMatch& match : share.matches()) {
+    if (IsMatch(match)) continue;
+    return bad(base::Concat(
+        "a match names subject, event, keywords, customer_reference or fields.KEY and a value, "
+        "not '",
+        match.field(), "' and '", match.value(), "'"));
+  }
+  return absl::OkStatus();
 }
 
 std::string GalleryNameOf(const pb::Photo& photo) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "lib/base/clock.h"
 #include "proofline/v1/customer.pb.h"
 #include "proofline/v1/photo.pb.h"
@@ -26,6 +27,9 @@ std::string ExactBytes(const google::protobuf::Message& message);
 // For etags: 16 hex digits that change whenever the message does.
 std::string EtagOf(const google::protobuf::Message& message);
 
+// At most `max_bytes` of a UTF-8 text, cut between two characters.
+std::string CutText(const std::string& text, std::size_t max_bytes);
+
 // The last part of a resource name.
 std::string_view LastPart(std::string_view name);
 
@@ -39,6 +43,10 @@ bool Matches(const proofline::v1::Metadata& metadata, const proofline::v1::Metad
 // True if the share opens the photo. Single photos are known by their id: they stay shared when
 // they move into another gallery. The photo is of the share's studio.
 bool Opens(const proofline::v1::Share& share, const proofline::v1::Photo& photo);
+
+// InvalidArgument (BAD_SHARE) unless everything that the share names is of this studio and can be
+// read.
+absl::Status CheckShare(const proofline::v1::Share& share, std::string_view studio);
 
 // studios/S/galleries/G of a photo's name.
 std::string GalleryNameOf(const proofline::v1::Photo& photo);

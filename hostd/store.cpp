@@ -4,11 +4,11 @@
 
 #include <climits>
 
-#include "absl/strings/str_cat.h"
 #include "hostd/partition_writer.h"
 #include "hostd/record_text.h"
 #include "hostd/store_internal.h"
 #include "hostd/store_keys.h"
+#include "lib/base/text.h"
 #include "lib/rpc/resource_name.h"
 #include "lib/rpc/status.h"
 
@@ -33,7 +33,7 @@ absl::Status CheckFormat(kv::Database& database) {
   }
   if (!value.ok()) return value.status();
   if (!format.ParseFromString(*value) || format.version() != kFormatVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(
+    return absl::FailedPreconditionError(base::Concat(
         "the store ", database.path().string(), " has format ", format.version(),
         ", this program knows format ", kFormatVersion, "; use the program that wrote it"));
   }
@@ -42,16 +42,16 @@ absl::Status CheckFormat(kv::Database& database) {
 
 absl::Status NoStudio(std::string_view studio) {
   return rpc::Error(absl::StatusCode::kNotFound,
-                    absl::StrCat("there is no studio ", studio, "; create it first"),
+                    base::Concat("there is no studio ", studio, "; create it first"),
                     "STUDIO_NOT_FOUND", {{"studio", std::string(studio)}});
 }
 
 absl::Status NoDevice(std::string_view studio, std::string_view device) {
-  return rpc::Error(
-      absl::StatusCode::kNotFound,
-      absl::StrCat("the studio ", studio, " has no device ", device,
-                   "; list its devices to see what it has"),
-      "DEVICE_NOT_FOUND", {{"studio", std::string(studio)}, {"device", std::string(device)}});
+  return rpc::Error(absl::StatusCode::kNotFound,
+                    base::Concat("the studio ", studio, " has no device ", device,
+                                 "; list its devices to see what it has"),
+                    "DEVICE_NOT_FOUND",
+                    {{"studio", std::string(studio)}, {"device", std::string(device)}});
 }
 
 }  // namespace
@@ -92,7 +92,7 @@ absl::StatusOr<pb::Studio> Store::CreateStudio(pb::Studio studio) {
     if (!existing.ok()) return existing.status();
     if (existing->has_value()) {
       return rpc::Error(absl::StatusCode::kAlreadyExists,
-                        absl::StrCat("there is a studio ", id, " already; choose another name"),
+                        base::Concat("there is a studio ", id, " already; choose another name"),
                         "STUDIO_EXISTS", {{"studio", id}});
     }
     tx.PutRecord(keys::kRecords, keys::Studio(id), studio);
@@ -160,7 +160,7 @@ absl::StatusOr<pb::Device> Store::CreateDevice(pb::Device device, const base::Di
     if (!existing.ok()) return existing.status();
     if (existing->has_value()) {
       return rpc::Error(absl::StatusCode::kAlreadyExists,
-                        absl::StrCat("the studio ", studio, " has a device ", id,
+                        base::Concat("the studio ", studio, " has a device ", id,
                                      " already; choose another name"),
                         "DEVICE_EXISTS", {{"studio", studio}, {"device", id}});
     }
@@ -240,7 +240,8 @@ void Store::TouchDevice(const std::string& studio, const std::string& device) {
         return absl::OkStatus();
       },
       [](const absl::Status& status) {
-        if (!status.ok()) spdlog::warn("a device's last call was not noted: {}", status.message());
+        if (!status.ok())
+          spdlog::warn("a device's last call was not noted: {}", base::ToStd(status.message()));
       });
 }
 

@@ -182,8 +182,7 @@ class Store {
                                                                 std::string_view photo) const;
   // Nothing if the photo has no such rendition.
   absl::StatusOr<std::optional<RenditionFile>> ReadRendition(
-      const std::string& studio, std::string_view photo,
-      proofline::v1::RenditionKind kind) const;
+      const std::string& studio, std::string_view photo, proofline::v1::RenditionKind kind) const;
   // The gallery with all of its photos counted.
   absl::StatusOr<std::optional<proofline::v1::Gallery>> FindGallery(std::string_view studio,
                                                                     std::string_view gallery) const;
@@ -197,9 +196,9 @@ class Store {
   // too many: ask the photo.
   absl::StatusOr<std::vector<std::string>> MatchedGalleries(
       std::string_view studio, const proofline::v1::MetadataMatch& match) const;
-  absl::StatusOr<std::vector<std::string>> MatchedPhotos(
-      std::string_view studio, const proofline::v1::MetadataMatch& match,
-      std::string_view gallery) const;
+  absl::StatusOr<std::vector<std::string>> MatchedPhotos(std::string_view studio,
+                                                         const proofline::v1::MetadataMatch& match,
+                                                         std::string_view gallery) const;
 
   // Customers. The hash is that of the normalised identifier.
   // Makes an identifier a customer's, before the customer itself is stored. AlreadyExists when it

@@ -1,9 +1,9 @@
 // Customers, what they type, and their sessions.
-#include "absl/strings/str_cat.h"
 #include "hostd/record_text.h"
 #include "hostd/store.h"
 #include "hostd/store_internal.h"
 #include "hostd/store_keys.h"
+#include "lib/base/text.h"
 #include "lib/rpc/resource_name.h"
 #include "lib/rpc/status.h"
 
@@ -18,12 +18,11 @@ constexpr std::int64_t kClaimSeconds = 60;
 constexpr int kDroppedAtOnce = 8;
 
 absl::Status NoCustomer(std::string_view studio, std::string_view customer) {
-  return rpc::Error(
-      absl::StatusCode::kNotFound,
-      absl::StrCat("the studio ", studio, " has no customer ", customer,
-                   "; list its customers to see whom it has"),
-      "CUSTOMER_NOT_FOUND",
-      {{"studio", std::string(studio)}, {"customer", std::string(customer)}});
+  return rpc::Error(absl::StatusCode::kNotFound,
+                    base::Concat("the studio ", studio, " has no customer ", customer,
+                                 "; list its customers to see whom it has"),
+                    "CUSTOMER_NOT_FOUND",
+                    {{"studio", std::string(studio)}, {"customer", std::string(customer)}});
 }
 
 std::uint64_t EndSeconds(const record::SessionRecord& session) {
@@ -53,10 +52,8 @@ absl::Status Store::ClaimIdentifier(std::string_view studio, std::string_view cu
       if (claim.studio() == studio && claim.customer() == customer) return absl::OkStatus();
       const auto holder = FindCustomer(claim.studio(), claim.customer());
       if (!holder.ok()) return holder.status();
-      const bool is_held =
-          holder->has_value() && (*holder)->identifier_hash() == identifier_hash;
-      const bool is_fresh =
-          NowStamp().seconds() - claim.claim_time().seconds() < kClaimSeconds;
+      const bool is_held = holder->has_value() && (*holder)->identifier_hash() == identifier_hash;
+      const bool is_fresh = NowStamp().seconds() - claim.claim_time().seconds() < kClaimSeconds;
       if (is_held || is_fresh) {
         return rpc::Error(absl::StatusCode::kAlreadyExists,
                           "the identifier is in use; choose another one, or leave it empty for a "
@@ -82,7 +79,7 @@ absl::StatusOr<pb::Customer> Store::CreateCustomer(pb::Customer customer,
   if (const auto known = GetStudio(studio); !known.ok()) return known.status();
   const auto taken = [&] {
     return rpc::Error(absl::StatusCode::kAlreadyExists,
-                      absl::StrCat("the studio ", studio, " has a customer ", id,
+                      base::Concat("the studio ", studio, " has a customer ", id,
                                    " already; choose another name, or leave it empty"),
                       "CUSTOMER_EXISTS", {{"studio", studio}, {"customer", id}});
   };

@@ -33,7 +33,8 @@ absl::StatusOr<std::optional<Record>> Store::Find(std::string_view key) const {
 }
 
 // The records behind `prefix` after `start_after` (a whole key, or empty), at most `limit`, each
-// through `convert` (Record → StatusOr<Item>); `position` names where the page after an item begins.
+// through `convert` (Record → StatusOr<Item>); `position` names where the page after an item
+// begins.
 template <typename Record, typename Item, typename Convert, typename Position>
 absl::StatusOr<Page<Item>> ReadPage(const kv::Database& database, std::string_view prefix,
                                     std::string_view start_after, int limit, const Convert& convert,

@@ -1,8 +1,8 @@
 // Every key of the host's store, and the parser beside the formatter where there is one.
 //
-// A key begins with the studio's id: a studio's records are one contiguous range, its partition, and
-// every change of them is atomic within it. The partition "" (no studio has that id) belongs to the
-// host: the list of studios, the identifiers' owners, the format.
+// A key begins with the studio's id: a studio's records are one contiguous range, its partition,
+// and every change of them is atomic within it. The partition "" (no studio has that id) belongs to
+// the host: the list of studios, the identifiers' owners, the format.
 #pragma once
 
 #include <cstdint>
@@ -105,10 +105,7 @@ inline std::optional<std::string> PhotoOfGalleryPhoto(std::string_view key) {
 inline std::string MatchedGalleries(std::string_view studio, std::string_view field,
                                     std::string_view value) {
   const std::string exact = kv::KeyBuilder().Text(field).Text(value).Take();
-  return Partition(studio)
-      .Text("match")
-      .Text(base::Sha256Of(exact).bytes().substr(0, 16))
-      .Take();
+  return Partition(studio).Text("match").Text(base::Sha256Of(exact).bytes().substr(0, 16)).Take();
 }
 inline std::string MatchedPhotos(std::string_view studio, std::string_view field,
                                  std::string_view value, std::string_view gallery) {

@@ -1,13 +1,13 @@
 // Orders: taking them, changing them, and the feeds that tell of it.
 #include <set>
 
-#include "absl/strings/str_cat.h"
 #include "hostd/record_text.h"
 #include "hostd/store.h"
 #include "hostd/store_internal.h"
 #include "hostd/store_keys.h"
 #include "lib/base/id.h"
 #include "lib/base/kill_point.h"
+#include "lib/base/text.h"
 #include "lib/rpc/resource_name.h"
 #include "lib/rpc/status.h"
 
@@ -23,7 +23,8 @@ bool IsOpen(const pb::Order& order) {
 
 absl::Status NoOrder(std::string_view order) {
   return rpc::Error(absl::StatusCode::kNotFound,
-                    absl::StrCat("there is no order ", order, "; list the orders to see which "
+                    base::Concat("there is no order ", order,
+                                 "; list the orders to see which "
                                  "there are"),
                     "ORDER_NOT_FOUND", {{"order", std::string(order)}});
 }
@@ -107,9 +108,9 @@ absl::Status PutOrder(Transaction& tx, std::string_view studio, pb::Order& order
 // The order was checked against photos and devices that may have changed since.
 absl::Status CheckLinesStillHold(const Transaction& tx, std::string_view studio,
                                  const pb::Order& order) {
-  const absl::Status changed = rpc::Error(
-      absl::StatusCode::kAborted, "a photo of the order has changed meanwhile; try again",
-      "PHOTO_CHANGED");
+  const absl::Status changed =
+      rpc::Error(absl::StatusCode::kAborted,
+                 "a photo of the order has changed meanwhile; try again", "PHOTO_CHANGED");
   for (const pb::OrderLine& line : order.lines()) {
     const auto found = tx.GetRecord<record::PhotoRecord>(
         keys::kRecords, keys::Photo(studio, LastPart(line.photo())));
@@ -142,8 +143,7 @@ absl::StatusOr<pb::Order> ReadOrder(const Transaction& tx, std::string_view stud
 absl::StatusOr<std::optional<pb::Order>> Store::FindOrderOfRequest(
     std::string_view studio, std::string_view customer, std::string_view request_id,
     const base::Digest& request_digest) const {
-  const auto request =
-      Find<record::RequestRecord>(keys::Request(studio, customer, request_id));
+  const auto request = Find<record::RequestRecord>(keys::Request(studio, customer, request_id));
   if (!request.ok()) return request.status();
   if (!request->has_value()) return std::optional<pb::Order>();
   if (absl::Status same = CheckSameRequest(**request, request_digest, request_id); !same.ok()) {
@@ -163,8 +163,7 @@ absl::StatusOr<pb::Order> Store::CreateOrder(std::string_view studio, const NewO
     const auto request = tx.GetRecord<record::RequestRecord>(keys::kRecords, request_key);
     if (!request.ok()) return request.status();
     if (request->has_value()) {
-      absl::Status same =
-          CheckSameRequest(**request, wanted.request_digest, wanted.request_id);
+      absl::Status same = CheckSameRequest(**request, wanted.request_digest, wanted.request_id);
       if (!same.ok()) return same;
       absl::StatusOr<pb::Order> before = ReadOrder(tx, studio, (*request)->order());
       if (before.ok()) order = *std::move(before);

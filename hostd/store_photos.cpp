@@ -1,12 +1,12 @@
 // Reading what devices have published.
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "hostd/record_text.h"
 #include "hostd/rendition_value.h"
 #include "hostd/store.h"
 #include "hostd/store_internal.h"
 #include "hostd/store_keys.h"
+#include "lib/base/text.h"
 
 namespace proofline::host {
 
@@ -49,7 +49,7 @@ absl::StatusOr<std::optional<RenditionFile>> Store::ReadRendition(const std::str
     if (*header == nullptr) {
       return absl::DataLossError("the store lacks the header of a rendition; restore a backup");
     }
-    file.content = absl::StrCat(**header, parts->body);
+    file.content = base::Concat(**header, parts->body);
   } else {
     file.content = std::string(parts->body);
   }
@@ -75,7 +75,7 @@ absl::StatusOr<Page<pb::Photo>> Store::ListGalleryPhotos(std::string_view studio
   int examined = 0;
   std::string last;
   const absl::Status scanned = database_->Scan(
-      keys::kRecords, prefix, after.empty() ? "" : absl::StrCat(prefix, after),
+      keys::kRecords, prefix, after.empty() ? "" : base::Concat(prefix, after),
       [&](std::string_view key, std::string_view) {
         if (static_cast<int>(page.items.size()) == limit || examined == condition.max_examined) {
           page.next = last;
@@ -114,8 +114,8 @@ absl::StatusOr<std::vector<std::string>> Store::MatchedGalleries(
     }
     galleries.push_back(found->gallery);
     // On to the next gallery, however many photos this one has.
-    cursor->Seek(kv::PrefixEnd(
-        keys::MatchedPhotos(studio, match.field(), match.value(), found->gallery)));
+    cursor->Seek(
+        kv::PrefixEnd(keys::MatchedPhotos(studio, match.field(), match.value(), found->gallery)));
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;
   return galleries;

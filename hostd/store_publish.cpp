@@ -2,14 +2,15 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <variant>
 
-#include "absl/strings/str_cat.h"
 #include "hostd/record_text.h"
 #include "hostd/rendition_value.h"
 #include "hostd/store.h"
 #include "hostd/store_internal.h"
 #include "hostd/store_keys.h"
 #include "lib/base/kill_point.h"
+#include "lib/base/text.h"
 #include "lib/rpc/resource_name.h"
 #include "lib/rpc/status.h"
 
@@ -113,7 +114,7 @@ std::optional<Refused> CheckOwner(const std::optional<record::PhotoRecord>& exis
                                   const std::string& device_name, const pb::Photo& photo) {
   if (!existing.has_value() || existing->photo().device() == device_name) return std::nullopt;
   return Refuse("FOREIGN_PHOTO",
-                absl::StrCat("the photo ", LastPart(photo.name()),
+                base::Concat("the photo ", LastPart(photo.name()),
                              " belongs to another device of the studio; only that one changes it"));
 }
 
@@ -122,9 +123,9 @@ std::variant<std::vector<record::StoredRendition>, Refused> PlanRenditions(
     const PublishedChange& change, const std::optional<record::PhotoRecord>& existing) {
   std::vector<record::StoredRendition> planned;
   for (const pb::Rendition& rendition : change.photo.renditions()) {
-    const auto brought = std::find_if(
-        change.renditions.begin(), change.renditions.end(),
-        [&](const PublishedRendition& one) { return one.kind == rendition.kind(); });
+    const auto brought =
+        std::find_if(change.renditions.begin(), change.renditions.end(),
+                     [&](const PublishedRendition& one) { return one.kind == rendition.kind(); });
     if (brought != change.renditions.end()) {
       record::StoredRendition stored;
       stored.set_kind(brought->kind);
@@ -136,11 +137,11 @@ std::variant<std::vector<record::StoredRendition>, Refused> PlanRenditions(
     const record::StoredRendition* kept =
         existing.has_value() ? FindKind(*existing, rendition.kind()) : nullptr;
     if (kept == nullptr || kept->digest() != rendition.digest()) {
-      return Refuse("RENDITION_MISSING",
-                    absl::StrCat("the photo ", LastPart(change.photo.name()), " names a ",
-                                 rendition.kind() == pb::RENDITION_KIND_PROOF ? "proof"
-                                                                             : "thumbnail",
-                                 " that is neither in the pack nor here; send it too"));
+      return Refuse(
+          "RENDITION_MISSING",
+          base::Concat("the photo ", LastPart(change.photo.name()), " names a ",
+                       rendition.kind() == pb::RENDITION_KIND_PROOF ? "proof" : "thumbnail",
+                       " that is neither in the pack nor here; send it too"));
     }
     planned.push_back(*kept);
   }
@@ -239,8 +240,7 @@ Applied ApplyPhoto(Transaction& tx, const PackContext& pack, PublishedChange& ch
   *photo.mutable_update_time() = pack.now;
   photo.set_etag(base::Sha256Of(essence).hex().substr(0, 16));
 
-  absl::Status status =
-      WriteRenditions(tx, pack.studio, change, record, *existing, pack.headers);
+  absl::Status status = WriteRenditions(tx, pack.studio, change, record, *existing, pack.headers);
   if (!status.ok()) return status;
   status = WriteIndexes(tx, pack.studio, change.gallery_title, record, *existing, pack.now,
                         pack.counters);
@@ -261,7 +261,7 @@ Applied ApplyWithdrawal(Transaction& tx, const PackContext& pack, const Publishe
   if (!open.ok()) return open.status();
   if (open->has_value() && (*open)->orders() > 0) {
     return std::optional<Refused>(Refuse(
-        "OPEN_ORDER", absl::StrCat("the photo ", id,
+        "OPEN_ORDER", base::Concat("the photo ", id,
                                    " is part of an open order; withdraw it when the order is "
                                    "completed or cancelled")));
   }
@@ -282,8 +282,8 @@ Applied ApplyWithdrawal(Transaction& tx, const PackContext& pack, const Publishe
 
 Applied ApplyGallery(Transaction& tx, const PackContext& pack, const PublishedChange& change) {
   const std::string id(LastPart(change.gallery.name()));
-  const absl::Status made = ChangeGallery(tx, pack.studio, id, change.gallery.title(), 0, pack.now,
-                                          pack.counters);
+  const absl::Status made =
+      ChangeGallery(tx, pack.studio, id, change.gallery.title(), 0, pack.now, pack.counters);
   if (!made.ok()) return made;
   const std::string key = keys::Gallery(pack.studio, id);
   auto gallery = tx.GetRecord<pb::Gallery>(keys::kRecords, key);
@@ -301,9 +301,9 @@ Applied ApplyCustomer(Transaction& tx, const PackContext& pack, const PublishedC
   record::CustomerRecord record = existing->value_or(record::CustomerRecord());
   if (!existing->has_value()) {
     if (change.identifier_hash.empty()) {
-      return std::optional<Refused>(Refuse(
-          "IDENTIFIER_MISSING",
-          absl::StrCat("the customer ", id, " is new here; send its identifier with it")));
+      return std::optional<Refused>(
+          Refuse("IDENTIFIER_MISSING",
+                 base::Concat("the customer ", id, " is new here; send its identifier with it")));
     }
     *record.mutable_customer()->mutable_create_time() = pack.now;
     pack.counters.set_customers(pack.counters.customers() + 1);
@@ -359,10 +359,10 @@ absl::Status Store::ApplyPack(Transaction& tx, PackRun& run) const {
       tx.GetRecord<record::DeviceRecord>(keys::kRecords, keys::Device(studio, device));
   if (!known.ok()) return known.status();
   if (!known->has_value() || (*known)->device().revoked()) {
-    return rpc::Error(absl::StatusCode::kPermissionDenied,
-                      absl::StrCat("the device ", device,
-                                   " was revoked; ask who runs the host for a new key"),
-                      "DEVICE_REVOKED", {{"device", device}});
+    return rpc::Error(
+        absl::StatusCode::kPermissionDenied,
+        base::Concat("the device ", device, " was revoked; ask who runs the host for a new key"),
+        "DEVICE_REVOKED", {{"device", device}});
   }
   auto position =
       tx.GetRecord<record::PositionRecord>(keys::kRecords, keys::Position(studio, device));
@@ -381,9 +381,8 @@ absl::Status Store::ApplyPack(Transaction& tx, PackRun& run) const {
   if (!kept.ok()) return kept.status();
   run.kept = kept->value_or(record::RefusalsRecord());
 
-  const PackContext context{studio,
-                            rpc::MakeResourceName("studios/*/devices/*", {studio, device}), run.now,
-                            run.counters, run.headers};
+  const PackContext context{studio, rpc::MakeResourceName("studios/*/devices/*", {studio, device}),
+                            run.now, run.counters, run.headers};
   for (PublishedChange& change : run.pack.changes) {
     if (change.sequence <= at.last_sequence()) continue;  // durable already
     const std::string photo(LastPart(change.photo.name()));
@@ -420,8 +419,7 @@ absl::Status Store::ApplyPack(Transaction& tx, PackRun& run) const {
   return absl::OkStatus();
 }
 
-void Store::Publish(PublishedPack pack,
-                    std::function<void(absl::StatusOr<PublishOutcome>)> done) {
+void Store::Publish(PublishedPack pack, std::function<void(absl::StatusOr<PublishOutcome>)> done) {
   auto run = std::make_shared<PackRun>();
   run->pack = std::move(pack);
   run->now = NowStamp();
@@ -451,8 +449,8 @@ absl::StatusOr<PublishPosition> Store::OpenCatalog(std::string_view studio, std:
       const auto kept =
           tx.GetRecord<record::RefusalsRecord>(keys::kRecords, keys::Refusals(studio, device));
       if (!kept.ok()) return kept.status();
-      for (const auto& one : kept->value_or(record::RefusalsRecord()).refusals()) {
-        result.refusals.push_back(one.refusal());
+      if (kept->has_value()) {
+        for (const auto& one : (*kept)->refusals()) result.refusals.push_back(one.refusal());
       }
       return absl::OkStatus();
     }

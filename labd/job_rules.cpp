@@ -112,8 +112,8 @@ std::string_view InWords(pb::ItemState state) {
 }
 
 std::string_view InWords(pb::JobState state) {
-  static constexpr std::string_view kWords[] = {"new",       "open", "received",  "printing", "printed",
-                                                "completed", "held", "cancelled", "failed"};
+  static constexpr std::string_view kWords[] = {
+      "new", "open", "received", "printing", "printed", "completed", "held", "cancelled", "failed"};
   return state >= 0 && state < std::ssize(kWords) ? kWords[state] : "unknown";
 }
 

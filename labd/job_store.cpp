@@ -15,6 +15,11 @@
 namespace proofline::lab {
 namespace {
 
+google::protobuf::Timestamp ToTimestamp(base::WallTime time) {
+  return google::protobuf::util::TimeUtil::NanosecondsToTimestamp(
+      std::chrono::nanoseconds(time.time_since_epoch()).count());
+}
+
 template <typename Record>
 absl::Status Parse(std::string_view bytes, std::string_view what, Record& record) {
   if (record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return absl::OkStatus();
@@ -42,10 +47,9 @@ std::string AskedFor(const record::Item& item) {
 }
 
 bool SameItems(std::vector<record::Item> a, const std::vector<record::Item>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const record::Item& x, const record::Item& y) {
-                      return AskedFor(x) == AskedFor(y);
-                    });
+  return std::equal(
+      a.begin(), a.end(), b.begin(), b.end(),
+      [](const record::Item& x, const record::Item& y) { return AskedFor(x) == AskedFor(y); });
 }
 
 // Whether anything that is seen outside differs.
@@ -61,8 +65,7 @@ std::string MessageOf(const JobView& view) {
   for (const record::Item& item : view.items) {
     if (item.state() == pb::ITEM_STATE_HELD) ++held;
     if (item.state() == pb::ITEM_STATE_FAILED) ++failed;
-    const bool stuck =
-        item.state() == pb::ITEM_STATE_HELD || item.state() == pb::ITEM_STATE_FAILED;
+    const bool stuck = item.state() == pb::ITEM_STATE_HELD || item.state() == pb::ITEM_STATE_FAILED;
     if (stuck && first == nullptr) first = &item;
   }
   if (first == nullptr) return "";
@@ -119,10 +122,10 @@ absl::Status JobStore::CheckFormat() {
   record::Format format;
   if (absl::Status status = Parse(*stored, "its format", format); !status.ok()) return status;
   if (format.version() != keys::kFormatVersion) {
-    return absl::FailedPreconditionError(base::Concat(
-        "the lab's store ", database_.path(), " has format ", format.version(),
-        " and this program writes format ", keys::kFormatVersion,
-        "; use the version of proofline-labd that made it"));
+    return absl::FailedPreconditionError(
+        base::Concat("the lab's store ", database_.path(), " has format ", format.version(),
+                     " and this program writes format ", keys::kFormatVersion,
+                     "; use the version of proofline-labd that made it"));
   }
   const absl::StatusOr<std::string> revision = database_.Get(keys::kMeta, keys::Revision());
   if (revision.ok()) {
@@ -208,8 +211,7 @@ absl::StatusOr<JobView> JobStore::Create(const NewJob& job) {
   view.job.set_device(job.device);
   view.job.set_closed(reprint);
   view.job.set_reprint_of(job.reprint_of);
-  *view.job.mutable_create_time() = google::protobuf::util::TimeUtil::NanosecondsToTimestamp(
-      std::chrono::nanoseconds(clock_.WallNow().time_since_epoch()).count());
+  *view.job.mutable_create_time() = ToTimestamp(clock_.WallNow());
   view.items = job.items;
   kv::Batch batch;
   for (record::Item& item : view.items) {
@@ -250,7 +252,8 @@ absl::StatusOr<JobView> JobStore::Store(const JobView* before, JobView after, kv
     const record::Item& item = after.items[i];
     if (before != nullptr) {
       const record::Item& old = before->items[i];
-      PROOFLINE_CHECK(MayMove(old.state(), item.state()), "an item moves by the table of job_rules");
+      PROOFLINE_CHECK(MayMove(old.state(), item.state()),
+                      "an item moves by the table of job_rules");
       in_feed = in_feed || LooksDifferent(old, item);
       if (old.SerializeAsString() == item.SerializeAsString()) continue;
     }
@@ -261,34 +264,30 @@ absl::StatusOr<JobView> JobStore::Store(const JobView* before, JobView after, kv
   in_feed = in_feed || (before != nullptr && before->job.state() != after.job.state());
   if (in_feed || !batch.empty()) {
     if (absl::Status status = Commit(after, std::move(batch), in_feed); !status.ok()) return status;
-    if (in_feed) after.job.set_revision(revision_);
   }
   if (after.job.state() != pb::JOB_STATE_PRINTED) return after;
   base::KillPoint("lab.job.printed");
   // Printed is a step of its own in the feed, so that everybody sees it.
   after.job.set_state(pb::JOB_STATE_COMPLETED);
   if (absl::Status status = Commit(after, kv::Batch(), true); !status.ok()) return status;
-  after.job.set_revision(revision_);
   base::KillPoint("lab.job.completed");
   return after;
 }
 
-absl::Status JobStore::Commit(const JobView& view, kv::Batch batch, bool in_feed) {
-  JobView stored = view;
+absl::Status JobStore::Commit(JobView& view, kv::Batch batch, bool in_feed) {
   if (in_feed) {
     const std::int64_t revision = revision_ + 1;
     // A job's newest change stands for all earlier ones.
     if (view.job.revision() > 0) batch.Delete(keys::kFeed, keys::Feed(view.job.revision()));
-    stored.job.set_revision(revision);
-    *stored.job.mutable_update_time() = google::protobuf::util::TimeUtil::NanosecondsToTimestamp(
-        std::chrono::nanoseconds(clock_.WallNow().time_since_epoch()).count());
+    view.job.set_revision(revision);
+    *view.job.mutable_update_time() = ToTimestamp(clock_.WallNow());
     record::FeedEntry entry;
     entry.set_job(view.job.id());
     entry.set_studio(view.job.studio());
     entry.set_hidden(!view.job.reprint_of().empty());
     batch.Put(keys::kFeed, keys::Feed(revision), entry.SerializeAsString());
     batch.Put(keys::kMeta, keys::Revision(), keys::Feed(revision));
-    batch.Put(keys::kJobs, keys::Job(view.job.id()), stored.job.SerializeAsString());
+    batch.Put(keys::kJobs, keys::Job(view.job.id()), view.job.SerializeAsString());
     if (IsFinal(view.job.state())) {
       batch.Delete(keys::kOpen, keys::Job(view.job.id()));
     } else {
@@ -300,7 +299,7 @@ absl::Status JobStore::Commit(const JobView& view, kv::Batch batch, bool in_feed
     ++revision_;
     feed_.Publish(static_cast<std::uint64_t>(revision_));
   }
-  if (listener_) listener_(stored);
+  if (listener_) listener_(view);
   return absl::OkStatus();
 }
 
@@ -364,8 +363,7 @@ absl::Status JobStore::ReadFeed(
 }
 
 absl::StatusOr<bool> JobStore::IsPaused(std::string_view printer) const {
-  const absl::StatusOr<std::string> bytes =
-      database_.Get(keys::kPrinters, keys::Printer(printer));
+  const absl::StatusOr<std::string> bytes = database_.Get(keys::kPrinters, keys::Printer(printer));
   if (absl::IsNotFound(bytes.status())) return false;
   if (!bytes.ok()) return bytes.status();
   record::Printer settled;
@@ -401,9 +399,9 @@ absl::StatusOr<bool> JobStore::RemoveOriginalIfUnneeded(std::string_view studio,
     if (!bytes.ok()) return bytes.status();
     record::Job job;
     if (status = Parse(*bytes, base::Concat("jobs/", id), job); !status.ok()) return status;
-    const bool over = IsFinal(job.state()) &&
-                      google::protobuf::util::TimeUtil::TimestampToNanoseconds(
-                          job.update_time()) < limit;
+    const bool over =
+        IsFinal(job.state()) &&
+        google::protobuf::util::TimeUtil::TimestampToNanoseconds(job.update_time()) < limit;
     if (!over) return false;
   }
   remove();

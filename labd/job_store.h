@@ -13,11 +13,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "labd/record.pb.h"
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/kv/database.h"
 #include "lib/rpc/feed.h"
-#include "labd/record.pb.h"
 #include "proofline/v1/lab.pb.h"
 
 namespace proofline::lab {
@@ -99,8 +99,7 @@ class JobStore {
 
   // Calls `remove` if every job that needs the original is over since before `over_before`; no job
   // that needs it can be made or closed meanwhile. True if it was called.
-  absl::StatusOr<bool> RemoveOriginalIfUnneeded(std::string_view studio,
-                                                const base::Digest& digest,
+  absl::StatusOr<bool> RemoveOriginalIfUnneeded(std::string_view studio, const base::Digest& digest,
                                                 base::WallTime over_before,
                                                 const std::function<void()>& remove);
 
@@ -112,7 +111,7 @@ class JobStore {
   absl::StatusOr<JobView> Load(std::string_view job) const;
   // Writes what differs between the two; `before` is null for a new job. Lock held.
   absl::StatusOr<JobView> Store(const JobView* before, JobView after, kv::Batch batch);
-  absl::Status Commit(const JobView& view, kv::Batch batch, bool in_feed);
+  absl::Status Commit(JobView& view, kv::Batch batch, bool in_feed);
 
   kv::Database database_;
   const base::Clock& clock_;

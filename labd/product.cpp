@@ -48,7 +48,8 @@ std::string Quarters(std::int64_t micrometres) {
 
 absl::StatusOr<PaperSize> ParsePaper(std::string_view text) {
   const absl::Status wrong = absl::InvalidArgumentError(base::Concat(
-      "\"", text, "\" is no paper size; write width and height as they are fed, from 10 mm to 2 m, ",
+      "\"", text,
+      "\" is no paper size; write width and height as they are fed, from 10 mm to 2 m, ",
       "e.g. \"4x6in\", \"10x15cm\" or \"102x152mm\""));
   std::string_view rest = text;
   const double unit = TakeUnit(rest);
@@ -67,7 +68,8 @@ absl::StatusOr<std::int64_t> ParseLength(std::string_view text) {
   const auto length = unit == 0 ? std::nullopt : Micrometres(rest, unit);
   if (!length.has_value()) {
     return absl::InvalidArgumentError(base::Concat(
-        "\"", text, "\" is no length; write a number and a unit, e.g. \"0mm\", \"5mm\" or \"0.25in\""));
+        "\"", text,
+        "\" is no length; write a number and a unit, e.g. \"0mm\", \"5mm\" or \"0.25in\""));
   }
   return *length;
 }

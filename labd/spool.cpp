@@ -11,6 +11,7 @@
 #include "lib/base/id.h"
 #include "lib/base/text.h"
 #include "lib/rpc/status.h"
+#include "lib/transfer/file_receiver.h"
 
 namespace proofline::lab {
 namespace fs = std::filesystem;
@@ -19,6 +20,7 @@ namespace {
 // Left free on the disk for the store, the log and everybody else.
 constexpr std::uint64_t kReserve = std::uint64_t{64} << 20;
 constexpr std::string_view kPageSuffix = ".jpg";
+constexpr std::size_t kHexDigits = 2 * base::Digest::kSize;
 
 absl::Status Full(std::string_view why) {
   return rpc::Error(absl::StatusCode::kResourceExhausted,
@@ -40,10 +42,13 @@ Spool::Reservation& Spool::Reservation::operator=(Reservation&& other) noexcept 
   return *this;
 }
 
-void Spool::Reservation::Keep() { spool_ = nullptr; }
+void Spool::Reservation::Keep(std::uint64_t bytes) {
+  bytes_ = bytes < bytes_ ? bytes_ - bytes : 0;
+  Release();
+}
 
 void Spool::Reservation::Release() {
-  if (spool_ != nullptr) spool_->bytes_ -= bytes_;
+  if (spool_ != nullptr) spool_->Subtract(bytes_);
   spool_ = nullptr;
 }
 
@@ -56,15 +61,25 @@ absl::StatusOr<std::unique_ptr<Spool>> Spool::Open(const fs::path& folder,
     if (absl::Status made = base::MakeDirectories(folder / part, 0700); !made.ok()) return made;
   }
   std::unique_ptr<Spool> spool(new Spool(folder, limit_bytes));
+  if (absl::Status counted = spool->Recount(); !counted.ok()) return counted;
+  return spool;
+}
+
+absl::Status Spool::Recount() {
+  std::uint64_t bytes = 0;
   std::error_code error;
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
+  for (fs::recursive_directory_iterator it(folder_, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->is_regular_file(error)) spool->bytes_ += it->file_size(error);
+    std::error_code gone;
+    const bool file = it->is_regular_file(gone);
+    const std::uintmax_t size = file ? it->file_size(gone) : 0;
+    if (!gone) bytes += size;
   }
   if (error) {
-    return base::ErrnoStatus(error.value(), base::Concat("cannot read the spool ", folder));
+    return base::ErrnoStatus(error.value(), base::Concat("cannot read the spool ", folder_));
   }
-  return spool;
+  bytes_ = bytes;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<fs::path> Spool::OriginalsOf(std::string_view studio) {
@@ -125,28 +140,48 @@ absl::Status Spool::WritePage(std::string_view item, std::string_view jpeg) {
 void Spool::RemovePage(std::string_view item) { Remove(PagePath(item)); }
 
 void Spool::RemoveOriginal(std::string_view studio, const base::Digest& digest) {
-  Remove(OriginalPath(studio, digest));
+  const fs::path whole = OriginalPath(studio, digest);
+  Remove(whole);
+  std::error_code error;
+  const fs::path part = transfer::FileReceiver::PartPath(whole.parent_path(), digest);
+  const std::uintmax_t size = fs::file_size(part, error);
+  if (error) return;
+  if (transfer::FileReceiver::RemovePart(whole.parent_path(), digest).ok()) Subtract(size);
+}
+
+void Spool::Subtract(std::uint64_t bytes) {
+  std::uint64_t now = bytes_.load();
+  while (!bytes_.compare_exchange_weak(now, now > bytes ? now - bytes : 0)) {
+  }
 }
 
 void Spool::Remove(const fs::path& path) {
   std::error_code error;
   const std::uintmax_t size = fs::file_size(path, error);
-  if (!error && fs::remove(path, error) && !error) bytes_ -= size;
+  if (!error && fs::remove(path, error) && !error) Subtract(size);
 }
 
 absl::Status Spool::ForEachOriginal(
-    const std::function<void(const std::string& studio, const base::Digest&)>& visit) const {
-  std::vector<std::pair<std::string, base::Digest>> found;
+    const std::function<void(const std::string& studio, const base::Digest&, bool whole)>& visit)
+    const {
+  struct Found {
+    std::string studio;
+    base::Digest digest;
+    bool whole;
+  };
+  std::vector<Found> found;
   std::error_code error;
   for (const auto& studio : fs::directory_iterator(folder_ / "originals", error)) {
     if (!studio.is_directory(error)) continue;
     for (const auto& file : fs::directory_iterator(studio.path(), error)) {
-      const auto digest = base::Digest::FromHex(file.path().filename().string());
-      if (digest.ok()) found.emplace_back(studio.path().filename().string(), *digest);
+      const std::string name = file.path().filename().string();
+      const auto digest = base::Digest::FromHex(std::string_view(name).substr(0, kHexDigits));
+      if (!digest.ok()) continue;
+      found.push_back({studio.path().filename().string(), *digest, name.size() == kHexDigits});
     }
   }
   if (error) return base::ErrnoStatus(error.value(), "cannot read the spool");
-  for (const auto& [studio, digest] : found) visit(studio, digest);
+  for (const Found& file : found) visit(file.studio, file.digest, file.whole);
   return absl::OkStatus();
 }
 

@@ -28,8 +28,8 @@ class Spool {
     ~Reservation() { Release(); }
     Reservation(Reservation&& other) noexcept { *this = std::move(other); }
     Reservation& operator=(Reservation&& other) noexcept;
-    // The bytes have become a file.
-    void Keep();
+    // So many of the bytes are on the disk now; the rest is given back.
+    void Keep(std::uint64_t bytes);
 
    private:
     void Release();
@@ -58,18 +58,25 @@ class Spool {
   absl::Status WritePage(std::string_view item, std::string_view jpeg);
   // What is not there is fine.
   void RemovePage(std::string_view item);
+  // The original, or what has come of it so far; one that is being uploaded stays.
   void RemoveOriginal(std::string_view studio, const base::Digest& digest);
 
+  // Whole originals, and those of which only a part has come so far.
   absl::Status ForEachOriginal(
-      const std::function<void(const std::string& studio, const base::Digest&)>& visit) const;
+      const std::function<void(const std::string& studio, const base::Digest&, bool whole)>& visit)
+      const;
   absl::Status ForEachPage(const std::function<void(const std::string& item)>& visit) const;
 
-  // Of originals and pages, uploads under way included.
+  // Of originals and pages, uploads under way included. A digest that turned out wrong can make it
+  // too large until Recount.
   std::uint64_t bytes() const { return bytes_.load(); }
+  // Counts again what is there. Not while uploads run.
+  absl::Status Recount();
 
  private:
   Spool(std::filesystem::path folder, std::uint64_t limit_bytes);
   void Remove(const std::filesystem::path& path);
+  void Subtract(std::uint64_t bytes);
 
   const std::filesystem::path folder_;
   const std::uint64_t limit_bytes_;

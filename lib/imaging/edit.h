@@ -27,7 +27,7 @@ struct Edit {
   // rectangle of the picture's own shape that has no empty corner is kept.
   double straighten_degrees = 0;
   // In what the steps before leave; nothing is cut off when absent.
-  std::optional<Crop> crop;
+  std::optional<Crop> crop = std::nullopt;
 
   friend bool operator==(const Edit&, const Edit&) = default;
 };

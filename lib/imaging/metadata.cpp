@@ -108,7 +108,7 @@ using IptcReader = Reader<Exiv2::IptcData, Exiv2::IptcKey>;
 template <typename... Texts>
 std::string FirstOf(Texts... texts) {
   std::string first;
-  ((first = first.empty() ? std::move(texts) : std::move(first)), ...);
+  ((first.empty() ? static_cast<void>(first = std::move(texts)) : void()), ...);
   return first;
 }
 

@@ -28,7 +28,7 @@ struct PrintSpec {
   Fit fit = Fit::kFill;
   // In the edited upright picture (before it turns to the paper); the whole picture when absent.
   // One that has not the shape of the paper inside the border is filled or fitted as a picture is.
-  std::optional<Crop> crop;
+  std::optional<Crop> crop = std::nullopt;
   // Density recorded in the JPEG, 1 to 10000; the pixels do not depend on it.
   int pixels_per_inch = 300;
   // White on all four sides, inside width_px x height_px.
@@ -42,8 +42,8 @@ struct PrintSpec {
 absl::Status Validate(const PrintSpec& spec);
 
 struct PrintRequest {
-  Edit edit;
-  PrintSpec spec;
+  Edit edit = {};
+  PrintSpec spec = {};
 };
 
 struct PrintRendering {

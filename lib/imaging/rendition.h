@@ -14,7 +14,7 @@ namespace proofline::imaging {
 // and no metadata, so that renditions of one size and quality share their header.
 struct RenditionSpec {
   // [a-z0-9-]{1,63}; "thumbnail" and "proof" are the usual ones.
-  std::string kind;
+  std::string kind = {};
   // The longer side in pixels, 16 to 16384. A smaller original is never enlarged.
   int long_edge_px = 0;
   // JPEG quality, 1 to 100.
@@ -31,13 +31,13 @@ absl::Status Validate(const RenditionSpec& spec);
 struct RenditionRequest {
   // At least one, at most 8, of distinct kinds.
   std::vector<RenditionSpec> specs = {ThumbnailSpec(), ProofSpec()};
-  Edit edit;
+  Edit edit = {};
 };
 
 absl::Status Validate(const RenditionRequest& request);
 
 struct Rendition {
-  std::string kind;
+  std::string kind = {};
   int width = 0;
   int height = 0;
   std::string jpeg;

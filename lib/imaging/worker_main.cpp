@@ -111,6 +111,8 @@ void Work(const Limits& limits) {
     if (!packet.ok() || !packet->fd || !request.ParseFromString(packet->bytes)) return;
     const WorkerAnswer answer =
         Serve(request, packet->fd.get(), picture_limits, limits.max_file_bytes);
+    // Whoever has the answer may rely on the original being let go.
+    packet->fd.Reset();
     if (!SendAnswer(answer)) return;
   }
 }

@@ -41,7 +41,7 @@ class WorkerPool {
  public:
   struct Options {
     // The worker program; when empty, proofline-imaging-worker beside the running program.
-    std::filesystem::path worker_path;
+    std::filesystem::path worker_path = {};
     // Processes at once, 1 to 256: one for each core that may be used.
     int workers = 2;
     // Address space of one worker in bytes, at least 256 MiB. Not enforced in builds with

@@ -8,6 +8,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <spdlog/spdlog.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -152,6 +153,7 @@ class WriteStop : public rocksdb::EventListener {
 
   void Set() { stopped_ = true; }
   bool Clear() { return stopped_.exchange(false); }
+  bool stopped() const { return stopped_; }
 
  private:
   std::atomic<bool> stopped_{false};
@@ -162,8 +164,13 @@ struct Settings {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
 };
 
+std::uint64_t CacheBytes(const Database::Options& options) {
+  return std::max(options.cache_bytes, 8 * kMiB);
+}
+std::uint64_t WriteBufferBytes(const Database::Options& options) { return CacheBytes(options) / 4; }
+
 Settings SettingsFor(const Database::Options& options) {
-  const std::uint64_t cache_bytes = std::max(options.cache_bytes, 8 * kMiB);
+  const std::uint64_t cache_bytes = CacheBytes(options);
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(cache_bytes);
 
   Settings settings;
@@ -172,7 +179,8 @@ Settings SettingsFor(const Database::Options& options) {
   db.create_missing_column_families = true;
   db.paranoid_checks = true;
   // Write buffers are charged to the cache, so one figure bounds both.
-  db.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(cache_bytes / 4, cache);
+  db.write_buffer_manager =
+      std::make_shared<rocksdb::WriteBufferManager>(WriteBufferBytes(options), cache);
   db.max_total_wal_size = std::max(cache_bytes, 64 * kMiB);
   db.max_open_files = 256;
   db.max_background_jobs = 2;
@@ -254,7 +262,13 @@ struct Database::Impl {
     return nullptr;
   }
 
+  // Refuses a batch for which there is no room, and has RocksDB go on if it has stopped.
+  absl::Status PrepareCommit(const Batch& batch);
+
   fs::path path;
+  std::uint64_t reserve_bytes = 0;
+  // What RocksDB may have to write before it goes on after a full disk.
+  std::uint64_t resume_bytes = 0;
   std::unique_ptr<rocksdb::DB> db;
   std::vector<std::pair<std::string, rocksdb::ColumnFamilyHandle*>> families;
   std::shared_ptr<WriteStop> write_stop = std::make_shared<WriteStop>();
@@ -271,6 +285,8 @@ absl::StatusOr<Database> Database::Open(const fs::path& path, const Options& opt
   if (absl::Status status = CheckFolder(path); !status.ok()) return status;
   auto impl = std::make_unique<Impl>();
   impl->path = path;
+  impl->reserve_bytes = options.reserve_bytes;
+  impl->resume_bytes = WriteBufferBytes(options) + 4 * kMiB;
   Settings settings = SettingsFor(options);
   const auto log = std::make_shared<LogBridge>(path);
   settings.db.info_log = log;
@@ -288,6 +304,28 @@ absl::StatusOr<Database> Database::Open(const fs::path& path, const Options& opt
   return Database(std::move(impl));
 }
 
+absl::Status Database::Impl::PrepareCommit(const Batch& batch) {
+  const bool deletes_only =
+      std::none_of(batch.changes_.begin(), batch.changes_.end(),
+                   [](const Batch::Change& change) { return change.kind == Batch::Kind::kPut; });
+  std::uint64_t needed = (deletes_only ? reserve_bytes / 4 : reserve_bytes) + batch.bytes_;
+  // RocksDB 7.8 as Debian builds it aborts when it is told to go on and finds the disk full again.
+  if (write_stop->stopped()) needed = std::max(needed, resume_bytes + batch.bytes_);
+  struct statvfs disk {};
+  if (::statvfs(path.c_str(), &disk) == 0 &&
+      std::uint64_t{disk.f_bavail} * disk.f_frsize < needed) {
+    return StatusOf(rocksdb::Status::NoSpace(), "write to", path);
+  }
+  if (!write_stop->Clear()) return absl::OkStatus();
+  const rocksdb::Status resumed = db->Resume();
+  if (resumed.ok()) {
+    spdlog::info("the store {} takes writes again", path.string());
+  } else {
+    write_stop->Set();
+  }
+  return StatusOf(resumed, "write to", path);
+}
+
 absl::StatusOr<std::string> Database::Get(std::string_view cf, std::string_view key) const {
   std::string value;
   const rocksdb::Status status =
@@ -301,6 +339,7 @@ absl::Status Database::Commit(Batch&& batch) {
   const Batch taken = std::move(batch);
   batch = Batch();
   if (taken.empty()) return absl::OkStatus();
+  if (absl::Status ready = impl_->PrepareCommit(taken); !ready.ok()) return ready;
   rocksdb::WriteBatch write(taken.bytes_ + 32 * taken.size());
   rocksdb::Status status;
   for (const Batch::Change& change : taken.changes_) {
@@ -317,14 +356,6 @@ absl::Status Database::Commit(Batch&& batch) {
         break;
     }
     if (!status.ok()) return StatusOf(status, "write to", impl_->path);
-  }
-  if (impl_->write_stop->Clear()) {
-    const rocksdb::Status resumed = impl_->db->Resume();
-    if (!resumed.ok()) {
-      impl_->write_stop->Set();
-      return StatusOf(resumed, "write to", impl_->path);
-    }
-    spdlog::info("the store {} takes writes again", impl_->path.string());
   }
   rocksdb::WriteOptions durable;
   durable.sync = true;

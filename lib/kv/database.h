@@ -94,6 +94,9 @@ class Database {
   };
   struct Options {
     std::uint64_t cache_bytes = std::uint64_t{64} << 20;
+    // Room on the disk that commits leave free (those that only delete leave a quarter of it), so
+    // that the store can always finish what it does behind the scenes.
+    std::uint64_t reserve_bytes = std::uint64_t{64} << 20;
     // Those missing in the store are created; those of the store missing here are an error.
     std::vector<ColumnFamily> column_families;
   };
@@ -112,10 +115,10 @@ class Database {
   // NotFound if the key is absent; DataLoss if it is there and cannot be read.
   absl::StatusOr<std::string> Get(std::string_view cf, std::string_view key) const;
 
-  // One atomic write, on disk when it returns OK. After an error none or all of it may be found
-  // when the store is opened again. A store that met a full disk (ResourceExhausted) takes commits
-  // again as soon as there is room; one that met worse (Unavailable) after it has been opened
-  // again. An empty batch is OK and writes nothing.
+  // One atomic write, on disk when it returns OK. ResourceExhausted: the disk is full, commits are
+  // taken again as soon as there is room. Unavailable: the disk fails otherwise, commits are taken
+  // again after the store has been opened again. After an error none or all of the batch may be
+  // found when the store is opened again. An empty batch is OK and writes nothing.
   absl::Status Commit(Batch&& batch);
 
   // Calls `visit` for each key that begins with `prefix` and is greater than `start_after` (a whole

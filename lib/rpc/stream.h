@@ -328,8 +328,8 @@ class BidiStream final
     return stream;
   }
 
-  // Lets the next request come. While one is being waited for, or the stream is over, it does
-  // nothing. From any thread; never blocks.
+  // Lets the next request come: once for each request that was handled. While one is being waited
+  // for, or the stream is over, it does nothing. From any thread; never blocks.
   void Continue() {
     this->StartUnlessOver([this] { return !closed_ && !std::exchange(reading_, true); },
                           [this] { this->StartRead(&request_); });

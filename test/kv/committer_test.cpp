@@ -1,23 +1,19 @@
 #include "lib/kv/committer.h"
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <future>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "lib/kv/key.h"
 #include "test/catch.h"
+#include "test/kv/child.h"
 #include "test/temp_dir.h"
 
 using namespace proofline::kv;
+using proofline::test::StoreChild;
 using proofline::test::TempDir;
 
 namespace {
@@ -223,29 +219,21 @@ TEST_CASE("a batch larger than the limit is taken when nothing else waits") {
 
 TEST_CASE("everything a committer has acknowledged is there after kill -9") {
   TempDir dir;
-  int ready[2];
-  REQUIRE(::pipe(ready) == 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    auto database = Database::Open(dir.path(), {.column_families = {{.name = "records"}}});
-    if (!database.ok()) ::_exit(1);
-    Committer committer(*database);
-    for (std::uint64_t i = 0;; ++i) {
-      committer.Submit(PutOf(KeyBuilder().Number(i).Take(), "x"), [&, i](const absl::Status& s) {
-        if (!s.ok() || ::write(ready[1], &i, sizeof(i)) != sizeof(i)) ::_exit(1);
-      });
-    }
-  }
-  ::close(ready[1]);
+  StoreChild child("submit", dir.path());
   std::uint64_t last = 0;
-  for (int i = 0; i < 2000; ++i) REQUIRE(::read(ready[0], &last, sizeof(last)) == sizeof(last));
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  while (::read(ready[0], &last, sizeof(last)) == sizeof(last)) {
+  for (int i = 0; i < 2000; ++i) {
+    const auto number = child.Next();
+    REQUIRE(number.has_value());
+    REQUIRE(*number == static_cast<std::uint64_t>(i));
+    last = *number;
   }
-  ::close(ready[0]);
-  const Database database = MustOpen(dir.path());
+  child.Kill();
+  while (const auto number = child.Next()) last = *number;
+
+  const auto database =
+      Database::Open(dir.path(), {.column_families = {{.name = "records"}, {.name = "pictures"}}});
+  REQUIRE(database.ok());
   for (std::uint64_t i = 0; i <= last; ++i) {
-    REQUIRE(database.Get("records", KeyBuilder().Number(i).Take()).ok());
+    REQUIRE(database->Get("records", KeyBuilder().Number(i).Take()).ok());
   }
 }

@@ -1,9 +1,5 @@
 #include "lib/kv/database.h"
 
-#include <sched.h>
-#include <signal.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,10 +12,12 @@
 #include "lib/base/text.h"
 #include "lib/kv/key.h"
 #include "test/catch.h"
+#include "test/kv/child.h"
 #include "test/temp_dir.h"
 
 using namespace proofline::kv;
 using proofline::base::Concat;
+using proofline::test::StoreChild;
 using proofline::test::TempDir;
 namespace fs = std::filesystem;
 
@@ -70,33 +68,6 @@ void Overwrite(const fs::path& file, std::streamoff at, const std::string& bytes
   stream.seekp(at);
   stream << bytes;
   REQUIRE(stream.good());
-}
-
-// In a small file system: 7 if a store there refuses commits while it is full, takes them again
-// afterwards, and has everything acknowledged when opened again; else the step that failed.
-int FillAndGoOn(const fs::path& dir) {
-  {
-    auto database = Database::Open(dir / "s", TwoFamilies());
-    if (!database.ok() || !Put(*database, "records", "before", "1").ok()) return 1;
-    std::ofstream filler(dir / "filler");
-    while (filler << std::string(4096, 'f') << std::flush) {
-    }
-    // Larger than what RocksDB has set aside for its log already.
-    for (int i = 0; i < 3; ++i) {
-      const absl::Status full = Put(*database, "records", "big", std::string(4'000'000, 'x'));
-      if (!absl::IsResourceExhausted(full)) return 2;
-    }
-    if (*database->Get("records", "before") != "1") return 3;
-    fs::remove(dir / "filler");
-    filler.close();
-    if (!Put(*database, "records", "after", "1").ok()) return 4;
-    if (!Put(*database, "records", "big", std::string(4'000'000, 'x')).ok()) return 5;
-  }
-  const auto database = Database::Open(dir / "s", TwoFamilies());
-  if (!database.ok()) return 6;
-  const bool all = database->Get("records", "before").ok() &&
-                   database->Get("records", "after").ok() && database->Get("records", "big").ok();
-  return all ? 7 : 8;
 }
 
 }  // namespace
@@ -213,28 +184,15 @@ TEST_CASE("a cursor walks both ways and sees the store as it was") {
 
 TEST_CASE("what was committed is there after kill -9, without any closing") {
   TempDir dir;
-  int ready[2];
-  REQUIRE(::pipe(ready) == 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    auto database = Database::Open(dir / "s", TwoFamilies());
-    if (!database.ok()) ::_exit(1);
-    for (std::uint64_t i = 0;; ++i) {
-      Batch batch;
-      batch.Put("records", KeyBuilder().Number(i).Take(), "r");
-      batch.Put("pictures", KeyBuilder().Number(i).Take(), std::string(2000, 'p'));
-      if (!database->Commit(std::move(batch)).ok()) ::_exit(1);
-      if (::write(ready[1], &i, sizeof(i)) != sizeof(i)) ::_exit(1);
-    }
-  }
+  StoreChild child("commit", dir / "s");
   std::uint64_t last = 0;
-  for (int i = 0; i < 100; ++i) REQUIRE(::read(ready[0], &last, sizeof(last)) == sizeof(last));
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  ::close(ready[1]);
-  while (::read(ready[0], &last, sizeof(last)) == sizeof(last)) {
+  for (int i = 0; i < 100; ++i) {
+    const auto number = child.Next();
+    REQUIRE(number.has_value());
+    last = *number;
   }
-  ::close(ready[0]);
+  child.Kill();
+  while (const auto number = child.Next()) last = *number;
 
   const Database database = MustOpen(dir / "s");
   for (std::uint64_t i = 0; i <= last; ++i) {
@@ -273,25 +231,14 @@ TEST_CASE("a store that this process has open already is refused") {
 
 TEST_CASE("a store held by another process is refused with what to do") {
   TempDir dir;
-  int ready[2];
-  REQUIRE(::pipe(ready) == 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const auto held = Database::Open(dir.path(), TwoFamilies());
-    if (!held.ok() || ::write(ready[1], "x", 1) != 1) ::_exit(1);
-    while (true) ::pause();
-  }
-  char byte = 0;
-  REQUIRE(::read(ready[0], &byte, 1) == 1);
+  StoreChild child("hold", dir.path());
+  REQUIRE(child.Next().has_value());
   const absl::Status refused = Database::Open(dir.path(), TwoFamilies()).status();
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  ::close(ready[0]);
-  ::close(ready[1]);
   CHECK(absl::IsFailedPrecondition(refused));
   CHECK(refused.message() == Concat("cannot open the store ", dir.path(),
                                     ": another process has it open; stop that one, or choose "
                                     "another folder"));
+  child.Kill();
   CHECK(Database::Open(dir.path(), TwoFamilies()).ok());
 }
 
@@ -370,51 +317,20 @@ TEST_CASE("a store with a column family nobody knows is one of a newer version")
 
 TEST_CASE("a disk that refuses a commit is told, and nothing acknowledged is lost") {
   TempDir dir;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::signal(SIGXFSZ, SIG_IGN);
-    auto database = Database::Open(dir / "s", TwoFamilies());
-    if (!database.ok() || !Put(*database, "records", "before", "1").ok()) ::_exit(1);
-    const rlimit small{20'000, 20'000};
-    ::setrlimit(RLIMIT_FSIZE, &small);
-    const absl::Status refused = Put(*database, "records", "big", std::string(50'000, 'x'));
-    if (!absl::IsUnavailable(refused)) ::_exit(2);
-    if (Put(*database, "records", "small", "1").ok()) ::_exit(3);
-    if (*database->Get("records", "before") != "1") ::_exit(4);
-    ::_exit(7);
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(WIFEXITED(status));
-  REQUIRE(WEXITSTATUS(status) == 7);
+  CHECK(StoreChild("refusing-disk", dir / "s").Wait() == 7);
   Database database = MustOpen(dir / "s");
   CHECK(*database.Get("records", "before") == "1");
   CHECK(Put(database, "records", "after", "1").ok());
 }
 
 TEST_CASE("a full disk fails commits with a sentence, and they go on once there is room") {
-  constexpr int kNoMount = 77;
+  constexpr int kCannotMount = 77;
   TempDir dir;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    // A small file system of the child's own, which goes with it.
-    if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
-      ::_exit(kNoMount);
-    }
-    // Without a private tree the mount would show outside: not tested rather than that.
-    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("none", dir.path().c_str(), "tmpfs", 0, "size=32m") != 0) {
-      ::_exit(kNoMount);
-    }
-    ::_exit(FillAndGoOn(dir.path()));
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == kNoMount) {
+  const int result = StoreChild("full-disk", dir.path()).Wait();
+  if (result == kCannotMount) {
     WARN("not tested: this machine does not let us mount a small file system");
   } else {
-    CHECK(WEXITSTATUS(status) == 7);
+    CHECK(result == 7);
   }
 }
 

@@ -26,50 +26,6 @@ void Restart(Line& line, Part part, Way way) {
   line.Start(part);
 }
 
-// Where the lab cannot know whether a page was printed it asks its operator, who looks at the
-// printer's output.
-void ActAsOperator(const Line& line, const std::vector<Wish>& wishes) {
-  const auto lab = line.Lab();
-  grpc::ClientContext context;
-  rpc::WithDeadline(context, seconds(30));
-  v1::ListJobsResponse jobs;
-  if (!lab->ListJobs(&context, {}, &jobs).ok()) return;
-  for (const v1::Job& job : jobs.jobs()) {
-    for (const v1::Item& item : job.items()) {
-      if (item.state() != v1::ITEM_STATE_HELD) continue;
-      const Wish& wish = wishes.at(static_cast<size_t>(item.line_number()) - 1);
-      const std::string reference = PageReference(wish.original, wish.part, wish.page, wish.border);
-      const std::vector<fs::path> pages = line.Pages();
-      const bool printed = std::any_of(pages.begin(), pages.end(), [&](const fs::path& page) {
-        return Similarity(ReadText(page), reference) > 0.96;
-      });
-      grpc::ClientContext answer_context;
-      rpc::WithDeadline(answer_context, seconds(30));
-      v1::Job answered;
-      if (printed) {
-        v1::ConfirmPrintedRequest request;
-        request.set_name(item.name());
-        lab->ConfirmPrinted(&answer_context, request, &answered);
-      } else {
-        v1::ReleaseJobRequest request;
-        request.set_name(item.name());
-        lab->ReleaseJob(&answer_context, request, &answered);
-      }
-    }
-  }
-}
-
-v1::OrderState StateOf(const Line& line, const std::string& session, const std::string& order) {
-  grpc::ClientContext context;
-  context.set_wait_for_ready(true);
-  rpc::WithDeadline(context, seconds(30));
-  v1::GetOrderRequest request;
-  request.set_name(order);
-  v1::Order response;
-  const grpc::Status status = line.Storefront(session)->GetOrder(&context, request, &response);
-  return status.ok() ? response.state() : v1::ORDER_STATE_UNSPECIFIED;
-}
-
 std::vector<Wish> WishesFor(const std::map<std::string, v1::Photo>& photos,
                             const std::vector<fs::path>& files) {
   std::vector<Wish> wishes;

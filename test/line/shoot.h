@@ -52,4 +52,11 @@ v1::Order PlaceOrder(const Line& line, const std::string& session, const std::st
 std::string JudgePages(const std::vector<std::filesystem::path>& pages,
                        const std::vector<Wish>& wishes);
 
+// Where the lab cannot know whether a page was printed it asks its operator, who looks at the
+// printer's output: `wishes` are the lines of the one order, in their order.
+void ActAsOperator(const Line& line, const std::vector<Wish>& wishes);
+
+// The order's state; unspecified when the host cannot be asked.
+v1::OrderState StateOf(const Line& line, const std::string& session, const std::string& order);
+
 }  // namespace proofline::test

@@ -1,0 +1,239 @@
+// The catalog's queue of changes that wait to be published.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/catalog.h"
+#include "daemon/catalog_keys.h"
+#include "lib/base/kill_point.h"
+
+namespace proofline::studio {
+
+namespace pb = proofline::v1;
+
+namespace {
+
+// Acknowledgements of many changes are recorded in commits of this many.
+constexpr std::size_t kAcknowledgedPerCommit = 256;
+
+}  // namespace
+
+void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
+  photo.set_state(pb::LOCAL_PHOTO_STATE_RENDERED);
+  photo.clear_state_message();
+  photo.set_sequence(totals_.last_sequence() + 1);
+  totals_.set_last_sequence(photo.sequence());
+  newest_pending_ = photo.sequence();
+  photo.set_with_renditions(photo.with_renditions() || with_renditions);
+}
+
+void Catalog::Unmake(record::Photo& photo, const std::string& message) {
+  photo.set_stale(true);
+  photo.set_with_renditions(true);
+  Requeue(photo);
+  photo.set_state_message(message);
+}
+
+void Catalog::PutTotals(CatalogTransaction& transaction) const {
+  transaction.Put(keys::kMeta, keys::Totals(), totals_.SerializeAsString());
+}
+
+bool Catalog::WaitForPending(std::int64_t after, const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  work_changed_.wait(lock, stop, [&] { return newest_pending_ > after && !totals_.paused(); });
+  return !stop.stop_requested();
+}
+
+absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t after,
+                                                                 std::size_t max_bytes) {
+  std::vector<PendingPublish> pending;
+  std::size_t bytes = 0;
+  absl::Status failure;
+  std::vector<std::string> without_content;
+  // Under the lock, so that a record and its renditions are of one state.
+  const std::lock_guard lock(mutex_);
+  const auto take = [&](std::string_view key, std::string_view value) -> absl::Status {
+    record::PendingChange change;
+    change.ParseFromArray(value.data(), static_cast<int>(value.size()));
+    const absl::StatusOr<record::Photo> photo = GetPhoto(change.photo());
+    if (!photo.ok()) return photo.status();
+    PendingPublish item;
+    item.sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
+    item.photo = PhotoMessage(options_.device, *photo);
+    item.gallery_title = MainPlace(*photo)->gallery_title();
+    std::size_t item_bytes = item.photo.ByteSizeLong() + item.gallery_title.size() + 128;
+    for (const pb::Rendition& rendition : photo->renditions()) {
+      if (!photo->with_renditions()) break;
+      absl::StatusOr<std::string> jpeg =
+          database_.Get(keys::kRenditions, keys::Rendition(photo->id(), rendition.kind()));
+      if (absl::IsNotFound(jpeg.status())) {
+        without_content.push_back(photo->id());
+        return absl::OkStatus();
+      }
+      if (!jpeg.ok()) return jpeg.status();
+      item_bytes += jpeg->size() + 128;
+      item.contents.push_back({rendition.kind(), *std::move(jpeg)});
+    }
+    if (!pending.empty() && bytes + item_bytes > max_bytes) {
+      return absl::ResourceExhaustedError("the pack is full");
+    }
+    bytes += item_bytes;
+    pending.push_back(std::move(item));
+    return absl::OkStatus();
+  };
+  const absl::Status status =
+      database_.Scan(keys::kPublish, "", keys::Number(static_cast<std::uint64_t>(after)),
+                     [&](std::string_view key, std::string_view value) {
+                       failure = take(key, value);
+                       return failure.ok() && bytes < max_bytes;
+                     });
+  if (!status.ok()) return status;
+  if (!failure.ok() && !absl::IsResourceExhausted(failure)) return failure;
+  CatalogTransaction transaction(database_);
+  for (const std::string& id : without_content) {
+    absl::StatusOr<record::Photo> photo = transaction.Photo(id);
+    if (!photo.ok()) return photo.status();
+    Unmake(*photo, "its renditions are not here any more; they are made again");
+    if (absl::Status stored = transaction.Store(*photo); !stored.ok()) return stored;
+  }
+  if (absl::Status committed = Commit(transaction); !committed.ok()) return committed;
+  if (pending.empty()) newest_pending_ = std::min(newest_pending_, after);
+  return pending;
+}
+
+absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
+                                      const std::map<std::int64_t, Refusal>& refusals, bool& done) {
+  const std::lock_guard lock(mutex_);
+  CatalogTransaction transaction(database_);
+  std::vector<std::pair<std::int64_t, std::string>> acknowledged;
+  absl::Status status =
+      transaction.Scan(keys::kPublish, "", [&](std::string_view key, std::string_view value) {
+        const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
+        if (sequence > last_sequence) return false;
+        record::PendingChange change;
+        change.ParseFromArray(value.data(), static_cast<int>(value.size()));
+        acknowledged.emplace_back(sequence, change.photo());
+        return acknowledged.size() < kAcknowledgedPerCommit;
+      });
+  if (!status.ok()) return status;
+  done = acknowledged.size() < kAcknowledgedPerCommit;
+
+  for (const auto& [sequence, id] : acknowledged) {
+    absl::StatusOr<record::Photo> photo = transaction.Photo(id);
+    if (!photo.ok()) return photo.status();
+    const auto refusal = refusals.find(sequence);
+    photo->set_sequence(0);
+    if (refusal == refusals.end()) {
+      photo->set_published_sequence(sequence);
+      photo->set_with_renditions(false);
+      photo->set_state(pb::LOCAL_PHOTO_STATE_PUBLISHED);
+      transaction.Delete(keys::kRenditions, keys::Rendition(id, pb::RENDITION_KIND_PROOF));
+    } else if (refusal->second.reason == "RENDITION_MISSING" && !photo->with_renditions()) {
+      Unmake(*photo, "the host lacks its renditions; they are made again");
+    } else {
+      spdlog::warn("the host refused the photo {}: {}", id, refusal->second.message);
+      photo->set_state(pb::LOCAL_PHOTO_STATE_REFUSED);
+      photo->set_state_message(Readable(refusal->second.message, 2'000));
+      photo->set_stale(true);
+    }
+    if (status = transaction.Store(*photo); !status.ok()) return status;
+  }
+  totals_.set_host_sequence(std::max(totals_.host_sequence(), last_sequence));
+  PutTotals(transaction);
+  return Commit(transaction);
+}
+
+absl::Status Catalog::Acknowledge(std::int64_t last_sequence,
+                                  const std::map<std::int64_t, Refusal>& refusals) {
+  bool done = false;
+  while (!done) {
+    const absl::Status status = AcknowledgeSome(last_sequence, refusals, done);
+    if (!status.ok()) return status;
+  }
+  base::KillPoint("studio.publish.acknowledged");
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::Renumber(std::int64_t above) {
+  const std::lock_guard lock(mutex_);
+  CatalogTransaction transaction(database_);
+  std::vector<std::string> pending;
+  absl::Status status =
+      transaction.Scan(keys::kPublish, "", [&](std::string_view, std::string_view value) {
+        record::PendingChange change;
+        change.ParseFromArray(value.data(), static_cast<int>(value.size()));
+        pending.push_back(change.photo());
+        return true;
+      });
+  totals_.set_last_sequence(std::max(totals_.last_sequence(), above));
+  totals_.set_host_sequence(above);
+  for (const std::string& id : pending) {
+    absl::StatusOr<record::Photo> photo = transaction.Photo(id);
+    status.Update(photo.status());
+    if (!status.ok()) return status;
+    QueuePublish(*photo, /*with_renditions=*/false);
+    status.Update(transaction.Store(*photo));
+  }
+  PutTotals(transaction);
+  return status.ok() ? Commit(transaction) : status;
+}
+
+absl::Status Catalog::RepublishAfter(std::int64_t last_sequence) {
+  std::vector<std::string> lost;
+  absl::Status status =
+      database_.Scan(keys::kPhotos, "", "", [&](std::string_view, std::string_view value) {
+        record::Photo photo;
+        photo.ParseFromArray(value.data(), static_cast<int>(value.size()));
+        if (photo.published_sequence() > last_sequence) lost.push_back(photo.id());
+        return true;
+      });
+  if (!status.ok()) return status;
+  const std::lock_guard lock(mutex_);
+  CatalogTransaction transaction(database_);
+  for (const std::string& id : lost) {
+    absl::StatusOr<record::Photo> photo = transaction.Photo(id);
+    if (!photo.ok()) continue;
+    photo->set_published_sequence(0);
+    if (photo->state() == pb::LOCAL_PHOTO_STATE_PUBLISHED ||
+        photo->state() == pb::LOCAL_PHOTO_STATE_RENDERED) {
+      Unmake(*photo, "the host has lost it; it is made and sent again");
+    }
+    if (status = transaction.Store(*photo); !status.ok()) return status;
+  }
+  totals_.set_host_sequence(last_sequence);
+  PutTotals(transaction);
+  return Commit(transaction);
+}
+
+absl::Status Catalog::HostOpened(std::int64_t last_sequence) {
+  std::int64_t given = 0;
+  std::int64_t acknowledged = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    given = totals_.last_sequence();
+    acknowledged = totals_.host_sequence();
+  }
+  if (last_sequence > given) {
+    spdlog::warn(
+        "the host holds changes of this catalog that it does not know; it goes on after them");
+    return Renumber(last_sequence);
+  }
+  if (last_sequence < acknowledged) {
+    spdlog::warn("the host has lost changes that it had acknowledged; they are sent again");
+    return RepublishAfter(last_sequence);
+  }
+  return Acknowledge(last_sequence, {});
+}
+
+void Catalog::CountSentBytes(std::int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  totals_.set_sent_bytes(totals_.sent_bytes() + bytes);
+}
+
+std::int64_t Catalog::last_sequence() const {
+  const std::lock_guard lock(mutex_);
+  return totals_.last_sequence();
+}
+
+}  // namespace proofline::studio

@@ -1,0 +1,138 @@
+// How the photographer looks into the daemon and tells it what to do.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "daemon/catalog.h"
+#include "daemon/folder_watcher.h"
+#include "daemon/ingest.h"
+#include "daemon/order_book.h"
+#include "daemon/proof_publisher.h"
+#include "lib/base/clock.h"
+#include "lib/rpc/executor.h"
+#include "lib/rpc/metrics.h"
+#include "lib/rpc/stream.h"
+#include "proofline/v1/studio_control_service.grpc.pb.h"
+
+namespace proofline::studio {
+
+// Serves StudioControlService; whoever can open the control socket may call everything. Handlers
+// run on an executor of its own. One more thread serves those who watch the status; without
+// watchers it sleeps. The parts must outlive it. What this version does not serve is answered with
+// UNIMPLEMENTED and a sentence.
+class ControlService final : public v1::StudioControlService::CallbackService {
+ public:
+  struct Parts {
+    Catalog& catalog;
+    OrderBook& orders;
+    Ingest& ingest;
+    FolderWatcher& watcher;
+    ProofPublisher& publisher;
+  };
+
+  explicit ControlService(const Parts& parts);
+  // As Stop().
+  ~ControlService() override;
+  ControlService(const ControlService&) = delete;
+  ControlService& operator=(const ControlService&) = delete;
+
+  // Ends the streams of those who watch; call it before the server drains.
+  void Stop();
+
+  grpc::ServerUnaryReactor* GetStudioStatus(grpc::CallbackServerContext* context,
+                                            const v1::GetStudioStatusRequest* request,
+                                            v1::GetStudioStatusResponse* response) override;
+  grpc::ServerWriteReactor<v1::GetStudioStatusResponse>* WatchStudioStatus(
+      grpc::CallbackServerContext* context, const v1::WatchStudioStatusRequest* request) override;
+  grpc::ServerUnaryReactor* ListLocalGalleries(grpc::CallbackServerContext* context,
+                                               const v1::ListLocalGalleriesRequest* request,
+                                               v1::ListLocalGalleriesResponse* response) override;
+  grpc::ServerUnaryReactor* ListLocalPhotos(grpc::CallbackServerContext* context,
+                                            const v1::ListLocalPhotosRequest* request,
+                                            v1::ListLocalPhotosResponse* response) override;
+  grpc::ServerUnaryReactor* GetLocalPhoto(grpc::CallbackServerContext* context,
+                                          const v1::GetLocalPhotoRequest* request,
+                                          v1::LocalPhoto* response) override;
+  grpc::ServerUnaryReactor* UpdateLocalPhoto(grpc::CallbackServerContext* context,
+                                             const v1::UpdateLocalPhotoRequest* request,
+                                             v1::LocalPhoto* response) override;
+  grpc::ServerUnaryReactor* RetryPhotos(grpc::CallbackServerContext* context,
+                                        const v1::RetryPhotosRequest* request,
+                                        v1::RetryPhotosResponse* response) override;
+  grpc::ServerUnaryReactor* ListLocalOrders(grpc::CallbackServerContext* context,
+                                            const v1::ListLocalOrdersRequest* request,
+                                            v1::ListLocalOrdersResponse* response) override;
+  grpc::ServerUnaryReactor* PauseWork(grpc::CallbackServerContext* context,
+                                      const v1::PauseWorkRequest* request,
+                                      v1::PauseWorkResponse* response) override;
+  grpc::ServerUnaryReactor* ResumeWork(grpc::CallbackServerContext* context,
+                                       const v1::ResumeWorkRequest* request,
+                                       v1::ResumeWorkResponse* response) override;
+  grpc::ServerUnaryReactor* Rescan(grpc::CallbackServerContext* context,
+                                   const v1::RescanRequest* request,
+                                   v1::RescanResponse* response) override;
+
+  grpc::ServerUnaryReactor* BatchUpdateLocalPhotos(grpc::CallbackServerContext* context,
+                                                   const v1::BatchUpdateLocalPhotosRequest*,
+                                                   v1::BatchUpdateLocalPhotosResponse*) override;
+  grpc::ServerUnaryReactor* ProcessGallery(grpc::CallbackServerContext* context,
+                                           const v1::ProcessGalleryRequest*,
+                                           v1::ProcessGalleryResponse*) override;
+  grpc::ServerUnaryReactor* SelectPhotos(grpc::CallbackServerContext* context,
+                                         const v1::SelectPhotosRequest*,
+                                         v1::SelectPhotosResponse*) override;
+  grpc::ServerUnaryReactor* ExplainSelection(grpc::CallbackServerContext* context,
+                                             const v1::ExplainSelectionRequest*,
+                                             v1::ExplainSelectionResponse*) override;
+  grpc::ServerUnaryReactor* ShareWithCustomer(grpc::CallbackServerContext* context,
+                                              const v1::ShareWithCustomerRequest*,
+                                              v1::Customer*) override;
+  grpc::ServerUnaryReactor* ListLocalCustomers(grpc::CallbackServerContext* context,
+                                               const v1::ListLocalCustomersRequest*,
+                                               v1::ListLocalCustomersResponse*) override;
+  grpc::ServerUnaryReactor* ImportRoster(grpc::CallbackServerContext* context,
+                                         const v1::ImportRosterRequest*,
+                                         v1::ImportRosterResponse*) override;
+  grpc::ServerUnaryReactor* GetGalleryContactSheet(grpc::CallbackServerContext* context,
+                                                   const v1::GetGalleryContactSheetRequest*,
+                                                   v1::GetGalleryContactSheetResponse*) override;
+  grpc::ServerUnaryReactor* RebuildCatalog(grpc::CallbackServerContext* context,
+                                           const v1::RebuildCatalogRequest*,
+                                           v1::RebuildCatalogResponse*) override;
+
+ private:
+  using StatusStream = rpc::ServerStreamWriter<v1::GetStudioStatusResponse>;
+  struct Watcher {
+    std::weak_ptr<StatusStream> stream;
+    std::string last;  // what was sent, serialized
+  };
+
+  v1::GetStudioStatusResponse Status() const;
+  absl::StatusOr<v1::ListLocalGalleriesResponse> ListGalleries(
+      const v1::ListLocalGalleriesRequest& request) const;
+  absl::StatusOr<v1::ListLocalPhotosResponse> ListPhotos(
+      const v1::ListLocalPhotosRequest& request) const;
+  absl::StatusOr<record::Photo> FindPhoto(const std::string& name) const;
+  absl::StatusOr<v1::LocalPhoto> UpdatePhoto(const v1::UpdateLocalPhotoRequest& request);
+  absl::StatusOr<v1::RetryPhotosResponse> Retry(const v1::RetryPhotosRequest& request);
+  absl::StatusOr<v1::ListLocalOrdersResponse> ListOrders(
+      const v1::ListLocalOrdersRequest& request) const;
+  void RunWatchers(const std::stop_token& stop);
+
+  const Parts parts_;
+  const base::WallTime start_time_;
+  rpc::OpenStreams streams_;
+  std::mutex mutex_;
+  std::condition_variable_any watchers_changed_;
+  std::vector<Watcher> watchers_;
+  rpc::Executor executor_;
+  std::jthread thread_;
+};
+
+}  // namespace proofline::studio

@@ -1,0 +1,60 @@
+// From file events to settled files in the catalog.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/catalog.h"
+#include "daemon/folder_watcher.h"
+#include "daemon/settle_queue.h"
+#include "lib/base/clock.h"
+
+namespace proofline::studio {
+
+// Compares what the watcher finds with the catalog, lets the difference settle, and records it.
+// One thread of its own; what the watcher calls comes on the watcher's. The catalog must outlive
+// it. Memory: the settle queue's capacity; a listing waits while the queue is full.
+class Ingest : public FolderListener {
+ public:
+  Ingest(const SettleQueue::Options& options, Catalog& catalog,
+         const base::Clock& clock = base::RealClock());
+  // As Stop().
+  ~Ingest() override;
+
+  void Start();
+  // What has not settled is found again by the next start's listing.
+  void Stop();
+
+  // A file that was settled is not as it was: it settles again. Blocks while the queue is full,
+  // until `stop`.
+  void LookAgain(const std::string& root, const std::string& path, const std::stop_token& stop);
+  // Paths that are settling.
+  std::size_t settling() const;
+
+  void OnFolderListed(const std::string& root, const std::string& folder,
+                      const std::vector<ListedFile>& files, const std::stop_token& stop) override;
+  void OnFolderGone(const std::string& root, const std::string& folder,
+                    const std::stop_token& stop) override;
+  void OnRootListed(const std::string& root, const std::stop_token& stop) override;
+  bool OnFileEvent(const std::string& root, const std::string& path) override;
+
+ private:
+  // Waits for room. False when `stop` was requested.
+  bool Offer(const std::string& root, const std::string& path, const Reading& reading,
+             SettleQueue::Why why, const std::stop_token& stop);
+  void Run(const std::stop_token& stop);
+  std::vector<SettledPath> TakeSettled(const std::vector<std::string>& due);
+  void Record(const std::vector<SettledPath>& settled, const std::stop_token& stop);
+
+  Catalog& catalog_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  SettleQueue queue_;
+  std::jthread thread_;
+};
+
+}  // namespace proofline::studio

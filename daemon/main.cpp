@@ -1,0 +1,164 @@
+// proofline-studiod: watches a studio's folders, makes renditions, brings them to the host, and
+// sends ordered originals to labs.
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/catalog.h"
+#include "daemon/control_service.h"
+#include "daemon/folder_watcher.h"
+#include "daemon/ingest.h"
+#include "daemon/lab_sender.h"
+#include "daemon/order_book.h"
+#include "daemon/order_follower.h"
+#include "daemon/progress_reporter.h"
+#include "daemon/proof_publisher.h"
+#include "daemon/renderer.h"
+#include "daemon/studio_config.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/shutdown.h"
+#include "lib/imaging/worker_pool.h"
+#include "lib/rpc/channel.h"
+#include "lib/rpc/endpoints.h"
+#include "lib/rpc/metrics.h"
+#include "lib/rpc/server.h"
+
+namespace proofline::studio {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+
+int Refuse(const absl::Status& status, int exit_code) {
+  std::cerr << "proofline-studiod: " << status.message() << "\n";
+  return exit_code;
+}
+
+absl::Status Run(const StudioConfig& config, base::Shutdown& shutdown) {
+  // Store.
+  absl::Status status = base::MakeDirectories(config.state, 0700);
+  if (!status.ok()) return status;
+  const absl::StatusOr<base::DirectoryLock> lock =
+      base::DirectoryLock::Acquire(config.state, "proofline-studiod");
+  if (!lock.ok()) return lock.status();
+  const absl::StatusOr<std::unique_ptr<Catalog>> catalog = Catalog::Open(
+      {config.state / "catalog", config.catalog_cache, config.device}, base::RealClock());
+  if (!catalog.ok()) return catalog.status();
+  std::set<std::string> lab_ids;
+  for (const Peer& lab : config.labs) lab_ids.insert(lab.id);
+  const absl::StatusOr<std::unique_ptr<OrderBook>> orders =
+      OrderBook::Open((*catalog)->database(), config.device, lab_ids, base::RealClock());
+  if (!orders.ok()) return orders.status();
+
+  // Parts in flow order.
+  rpc::Metrics metrics;
+  const absl::StatusOr<std::unique_ptr<imaging::WorkerPool>> pool =
+      imaging::WorkerPool::Create(config.imaging);
+  if (!pool.ok()) return pool.status();
+  const absl::StatusOr<std::shared_ptr<grpc::Channel>> host = rpc::MakeChannel(config.host.channel);
+  if (!host.ok()) return host.status();
+
+  Ingest ingest(config.settle, **catalog);
+  FolderWatcher watcher({config.roots, config.scan_interval}, ingest);
+  Renderer renderer({config.imaging.workers, config.preferences}, **catalog, ingest, **pool,
+                    metrics);
+  ProofPublisher publisher(*host, config.host.title, **catalog, metrics);
+  OrderFollower follower(*host, config.host.title, **orders);
+  std::vector<std::unique_ptr<LabSender>> labs;
+  for (const Peer& lab : config.labs) {
+    const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = rpc::MakeChannel(lab.channel);
+    if (!channel.ok()) return channel.status();
+    labs.push_back(
+        std::make_unique<LabSender>(lab.id, *channel, lab.title, **catalog, **orders, metrics));
+  }
+  ProgressReporter reporter(*host, config.host.title, **orders);
+  ControlService control({**catalog, **orders, ingest, watcher, publisher});
+
+  // Start; the server first, because it changes the umask for a moment.
+  rpc::ServerOptions server_options;
+  server_options.addresses = {absl::StrCat("unix:", (config.state / "control.sock").string())};
+  const absl::StatusOr<std::unique_ptr<rpc::Server>> server =
+      rpc::Server::Start(server_options, {&control});
+  if (!server.ok()) return server.status();
+  rpc::Endpoints endpoints{{"control", (*server)->addresses().front()}};
+  if (!config.metrics_address.empty()) {
+    const absl::StatusOr<std::string> address =
+        metrics.Expose(config.metrics_address, "metrics.address in the configuration");
+    if (!address.ok()) return address.status();
+    endpoints["metrics"] = *address;
+  }
+  if (status = watcher.Start(); !status.ok()) return status;
+  ingest.Start();
+  renderer.Start();
+  publisher.Start();
+  follower.Start();
+  for (const std::unique_ptr<LabSender>& lab : labs) lab->Start();
+  reporter.Start();
+  if (status = rpc::WriteEndpoints(config.state, endpoints); !status.ok()) return status;
+  spdlog::info("studio {}, device {}: watching {} folders", config.device.studio,
+               config.device.device, config.roots.size());
+
+  spdlog::info("stopping: {}", shutdown.Wait());
+  status = rpc::RemoveEndpoints(config.state);
+  if (!status.ok()) spdlog::warn("{}", status.message());
+  control.Stop();
+  (*server)->Drain(std::chrono::seconds(2));
+  reporter.Stop();
+  labs.clear();
+  follower.Stop();
+  publisher.Stop();
+  renderer.Stop();
+  watcher.Stop();
+  ingest.Stop();
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Watches a studio's folders and brings its photos to the host and to labs.",
+               "proofline-studiod");
+  std::string config_file;
+  bool check_config = false;
+  bool print_sample = false;
+  app.add_option("--config", config_file, "The configuration file, studio.toml.");
+  app.add_flag("--check-config", check_config, "Check the configuration and end.");
+  app.add_flag("--print-sample-config", print_sample, "Print a commented configuration and end.");
+  app.set_version_flag("--version", std::string("proofline-studiod ") + PROOFLINE_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
+  }
+  if (print_sample) {
+    std::cout << base::SampleConfig(StudioConfigTable());
+    return 0;
+  }
+  if (config_file.empty()) {
+    return Refuse(absl::InvalidArgumentError("say which configuration to use: --config FILE"),
+                  kWrongUsage);
+  }
+  const absl::StatusOr<StudioConfig> config = LoadStudioConfig(config_file);
+  if (!config.ok()) return Refuse(config.status(), kWrongUsage);
+  if (check_config) {
+    std::cout << config_file << " is fine\n";
+    return 0;
+  }
+  if (absl::Status status = base::SetUpLog(config->log_level, /*json=*/false); !status.ok()) {
+    return Refuse(status, kWrongUsage);
+  }
+  base::Shutdown shutdown;
+  const absl::Status status = Run(*config, shutdown);
+  return status.ok() ? 0 : Refuse(status, kFailed);
+}
+
+}  // namespace
+}  // namespace proofline::studio
+
+int main(int argc, char** argv) { return proofline::studio::Main(argc, argv); }

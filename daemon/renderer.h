@@ -1,0 +1,55 @@
+// Makes renditions of the photos that wait for them.
+#pragma once
+
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "daemon/catalog.h"
+#include "daemon/ingest.h"
+#include "daemon/selection.h"
+#include "lib/base/unique_fd.h"
+#include "lib/imaging/worker_pool.h"
+#include "lib/rpc/metrics.h"
+
+namespace proofline::studio {
+
+// Threads that each take the next waiting photo, have the worker pool make its renditions, and
+// commit them with everything that was learnt. Originals are opened read-only and never written;
+// one that is not as it was when it settled goes back to settling. Idle threads wait without
+// polling. Everything given must outlive it.
+class Renderer {
+ public:
+  struct Options {
+    int threads = 1;
+    Preferences preferences;
+  };
+  Renderer(const Options& options, Catalog& catalog, Ingest& ingest, imaging::WorkerPool& pool,
+           rpc::Metrics& metrics);
+  // As Stop().
+  ~Renderer();
+  Renderer(const Renderer&) = delete;
+  Renderer& operator=(const Renderer&) = delete;
+
+  void Start();
+  // Breaks off what is under way; it waits for the next start.
+  void Stop();
+
+ private:
+  void Run(const std::stop_token& stop);
+  // The status of recording, not of rendering.
+  absl::Status Render(const RenderTask& task, const std::stop_token& stop);
+  absl::Status Unsettled(const RenderTask& task, const std::stop_token& stop);
+  absl::Status Failed(const RenderTask& task, const absl::Status& why, bool unreadable);
+
+  const Options options_;
+  Catalog& catalog_;
+  Ingest& ingest_;
+  imaging::WorkerPool& pool_;
+  rpc::Counter& rendered_;
+  rpc::Counter& failed_;
+  rpc::Histogram& seconds_;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace proofline::studio

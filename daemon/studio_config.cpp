@@ -1,0 +1,215 @@
+#include "daemon/studio_config.h"
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/file_stamp.h"
+#include "lib/base/file.h"
+#include "lib/base/id.h"
+#include "lib/rpc/access_key.h"
+
+namespace proofline::studio {
+namespace {
+
+using base::ConfigType;
+using base::kRequired;
+
+base::ConfigTable MakeTable() {
+  base::ConfigTable table;
+  table.rows = {
+      {"state", ConfigType::kPath, kRequired, "",
+       "Folder for the catalog and the control socket; on a local disk, outside the watched "
+       "folders."},
+      {"log.level", ConfigType::kString, "info", "trace|debug|info|warn|error",
+       "How much is logged."},
+      {"settle.quiet", ConfigType::kDuration, "2s", "10ms..1h",
+       "A file is whole when it has not changed for this long."},
+      {"settle.longest", ConfigType::kDuration, "10m", "10ms..7d",
+       "A file that never comes to rest is tried after this long."},
+      {"scan.interval", ConfigType::kDuration, "1h", "1s..7d",
+       "How often all watched folders are looked through, for what no event told of."},
+      {"host.address", ConfigType::kString, kRequired, "", "The host: name and port."},
+      {"host.key_file", ConfigType::kPath, kRequired, "",
+       "File with this device's key, as the host gave it."},
+      {"host.ca_file", ConfigType::kPath, "", "",
+       "Certificate authority of the host (PEM); empty: those the system trusts."},
+      {"host.insecure", ConfigType::kBool, "false", "",
+       "Plain text instead of TLS; only for a host on this machine."},
+      {"work.workers", ConfigType::kInt, "0", "0..256",
+       "Photos rendered at the same time; 0: one for each processor core."},
+      {"renditions.thumbnail_px", ConfigType::kInt, "320", "16..16384",
+       "Longer side of thumbnails in pixels."},
+      {"renditions.thumbnail_quality", ConfigType::kInt, "80", "1..100",
+       "JPEG quality of thumbnails."},
+      {"renditions.proof_px", ConfigType::kInt, "1600", "16..16384",
+       "Longer side of proofs in pixels."},
+      {"renditions.proof_quality", ConfigType::kInt, "85", "1..100", "JPEG quality of proofs."},
+      {"imaging.worker", ConfigType::kPath, "", "",
+       "The program that decodes images; empty: proofline-imaging-worker beside this program."},
+      {"imaging.memory", ConfigType::kSize, "4GiB", "256MiB..",
+       "Most memory of one worker process."},
+      {"imaging.time_limit", ConfigType::kDuration, "60s", "1s..1h",
+       "Longest time for one attempt at one photo."},
+      {"imaging.max_megapixels", ConfigType::kInt, "400", "1..100000",
+       "Photos with more megapixels are refused."},
+      {"catalog.cache", ConfigType::kSize, "64MiB", "8MiB..", "Memory for the catalog's cache."},
+      {"metrics.address", ConfigType::kString, "", "",
+       "Address of the metrics page, e.g. 127.0.0.1:9401; empty: none."},
+  };
+  table.arrays = {
+      {"watch",
+       "A folder whose originals are taken, with everything under it.",
+       {{"path", ConfigType::kPath, kRequired, "", "The folder."}}},
+      {"lab",
+       "A lab that prints this studio's orders.",
+       {{"id", ConfigType::kString, kRequired, "", "The lab's identifier."},
+        {"address", ConfigType::kString, kRequired, "", "The lab: name and port."},
+        {"key_file", ConfigType::kPath, kRequired, "",
+         "File with this studio's key at the lab, as the lab gave it."},
+        {"ca_file", ConfigType::kPath, "", "",
+         "Certificate authority of the lab (PEM); empty: those the system trusts."},
+        {"insecure", ConfigType::kBool, "false", "",
+         "Plain text instead of TLS; only for a lab on this machine."}}},
+  };
+  return table;
+}
+
+absl::Status Wrong(const base::Config& config, std::string_view key, std::string_view sentence) {
+  return absl::InvalidArgumentError(absl::StrCat(config.Where(key), ": ", sentence));
+}
+
+// The parts that the host and labs have in common; `prefix` stands before the keys.
+rpc::ChannelOptions ChannelFrom(const base::Config& config, const std::string& prefix,
+                                const std::string& key) {
+  rpc::ChannelOptions channel;
+  channel.address = config.GetString(prefix + "address");
+  channel.bearer_token = key;
+  if (!config.GetBool(prefix + "insecure")) {
+    channel.tls.emplace();
+    channel.tls->ca_file = config.GetPath(prefix + "ca_file").string();
+  }
+  return channel;
+}
+
+absl::Status ReadHost(const base::Config& config, StudioConfig& studio) {
+  const std::filesystem::path& file = config.GetPath("host.key_file");
+  const absl::StatusOr<std::string> text = base::ReadSecretFile(file);
+  if (!text.ok()) return text.status();
+  const std::optional<rpc::AccessKey> key = rpc::ParseAccessKey(*text, 2);
+  if (!key.has_value()) {
+    return Wrong(config, "host.key_file",
+                 absl::StrCat(file.string(),
+                              " does not hold a device key (STUDIO.DEVICE.SECRET); copy the key "
+                              "again from where the host showed it, or have the host make a new "
+                              "one"));
+  }
+  studio.device = {key->names[0], key->names[1]};
+  studio.host.channel = ChannelFrom(config, "host.", *text);
+  studio.host.title = absl::StrCat("the host at ", studio.host.channel.address);
+  return absl::OkStatus();
+}
+
+absl::Status ReadLabs(const base::Config& config, StudioConfig& studio) {
+  std::set<std::string> seen;
+  for (const base::Config& lab : config.GetTables("lab")) {
+    Peer peer;
+    peer.id = lab.GetString("id");
+    if (!base::IsValidId(peer.id)) {
+      return Wrong(lab, "id",
+                   absl::StrCat("\"", peer.id,
+                                "\" is no lab identifier: it has 1 to 63 lower-case "
+                                "letters, digits and hyphens"));
+    }
+    if (!seen.insert(peer.id).second) {
+      return Wrong(lab, "id", absl::StrCat("the lab \"", peer.id, "\" stands there twice"));
+    }
+    const std::filesystem::path& file = lab.GetPath("key_file");
+    const absl::StatusOr<std::string> text = base::ReadSecretFile(file);
+    if (!text.ok()) return text.status();
+    const std::optional<rpc::AccessKey> key = rpc::ParseAccessKey(*text, 1);
+    if (!key.has_value() || key->names[0] != studio.device.studio) {
+      return Wrong(lab, "key_file",
+                   absl::StrCat(file.string(), " does not hold a lab key of the studio \"",
+                                studio.device.studio, "\" (", studio.device.studio,
+                                ".SECRET); copy the key again from where the lab showed it"));
+    }
+    peer.channel = ChannelFrom(lab, "", *text);
+    peer.title = absl::StrCat("the lab \"", peer.id, "\" at ", peer.channel.address);
+    studio.labs.push_back(std::move(peer));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadRoots(const base::Config& config, StudioConfig& studio) {
+  const std::vector<base::Config>& watches = config.GetTables("watch");
+  if (watches.empty()) {
+    return Wrong(config, "state", "no folder is watched; add a [[watch]] with a path");
+  }
+  for (const base::Config& watch : watches) {
+    std::string root = watch.GetPath("path").lexically_normal().string();
+    while (root.size() > 1 && root.back() == '/') root.pop_back();
+    for (const std::string& other : studio.roots) {
+      if (IsWithin(root, other) || IsWithin(other, root)) {
+        return Wrong(watch, "path",
+                     absl::StrCat("the watched folders ", root, " and ", other,
+                                  " lie inside one another; watch the outer one only"));
+      }
+    }
+    if (IsWithin(studio.state.string(), root)) {
+      return Wrong(config, "state",
+                   absl::StrCat("the state folder ", studio.state.string(),
+                                " lies in the watched folder ", root, "; choose another one"));
+    }
+    studio.roots.push_back(std::move(root));
+  }
+  return absl::OkStatus();
+}
+
+void ReadWork(const base::Config& config, StudioConfig& studio) {
+  const auto number = [&](std::string_view key) { return static_cast<int>(config.GetInt(key)); };
+  studio.preferences.thumbnail.long_edge_px = number("renditions.thumbnail_px");
+  studio.preferences.thumbnail.quality = number("renditions.thumbnail_quality");
+  studio.preferences.proof.long_edge_px = number("renditions.proof_px");
+  studio.preferences.proof.quality = number("renditions.proof_quality");
+
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int workers = number("work.workers");
+  studio.imaging.workers = std::clamp(workers == 0 ? cores : workers, 1, 256);
+  studio.imaging.worker_path = config.GetPath("imaging.worker");
+  studio.imaging.memory_limit = config.GetSize("imaging.memory");
+  studio.imaging.time_limit = config.GetDuration("imaging.time_limit");
+  studio.imaging.max_pixels =
+      static_cast<std::uint64_t>(config.GetInt("imaging.max_megapixels")) * 1'000'000;
+}
+
+}  // namespace
+
+const base::ConfigTable& StudioConfigTable() {
+  static const base::ConfigTable table = MakeTable();
+  return table;
+}
+
+absl::StatusOr<StudioConfig> LoadStudioConfig(const std::filesystem::path& path) {
+  const absl::StatusOr<base::Config> config = base::LoadConfig(path, StudioConfigTable());
+  if (!config.ok()) return config.status();
+  StudioConfig studio;
+  studio.state = config->GetPath("state").lexically_normal();
+  studio.log_level = config->GetString("log.level");
+  studio.settle.quiet = config->GetDuration("settle.quiet");
+  studio.settle.longest = config->GetDuration("settle.longest");
+  if (studio.settle.longest < studio.settle.quiet) {
+    return Wrong(*config, "settle.longest", "\"settle.longest\" is shorter than \"settle.quiet\"");
+  }
+  studio.scan_interval = config->GetDuration("scan.interval");
+  studio.catalog_cache = config->GetSize("catalog.cache");
+  studio.metrics_address = config->GetString("metrics.address");
+  ReadWork(*config, studio);
+  if (absl::Status status = ReadRoots(*config, studio); !status.ok()) return status;
+  if (absl::Status status = ReadHost(*config, studio); !status.ok()) return status;
+  if (absl::Status status = ReadLabs(*config, studio); !status.ok()) return status;
+  return studio;
+}
+
+}  // namespace proofline::studio

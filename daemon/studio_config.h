@@ -1,0 +1,49 @@
+// What the studio daemon's configuration file says.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "daemon/photo_message.h"
+#include "daemon/selection.h"
+#include "daemon/settle_queue.h"
+#include "lib/base/clock.h"
+#include "lib/base/config.h"
+#include "lib/imaging/worker_pool.h"
+#include "lib/rpc/channel.h"
+
+namespace proofline::studio {
+
+// Another machine that this daemon calls.
+struct Peer {
+  std::string id;     // of a lab; empty for the host
+  std::string title;  // for sentences: "the host at photos.example:7410"
+  rpc::ChannelOptions channel;
+};
+
+struct StudioConfig {
+  std::filesystem::path state;
+  std::string log_level;
+  std::vector<std::string> roots;  // watched folders: absolute, none inside another
+  SettleQueue::Options settle;
+  base::Duration scan_interval{};
+  DeviceName device;  // as the device key names it
+  Peer host;
+  std::vector<Peer> labs;
+  Preferences preferences;
+  imaging::WorkerPool::Options imaging;
+  std::uint64_t catalog_cache = 0;  // bytes
+  std::string metrics_address;      // empty: none
+};
+
+// Every key of studio.toml.
+const base::ConfigTable& StudioConfigTable();
+
+// Reads the file and the key files it names. Errors are one sentence each: those of
+// base::LoadConfig and base::ReadSecretFile, and InvalidArgument for keys that are none or belong
+// to another studio, watched folders inside one another, and labs that stand there twice.
+absl::StatusOr<StudioConfig> LoadStudioConfig(const std::filesystem::path& path);
+
+}  // namespace proofline::studio

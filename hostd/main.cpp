@@ -1,0 +1,167 @@
+// proofline-hostd: stores renditions and metadata of many studios, shows them to customers, and
+// takes orders.
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <string>
+#include <thread>
+
+#include "hostd/access.h"
+#include "hostd/admin_service.h"
+#include "hostd/host_config.h"
+#include "hostd/host_metrics.h"
+#include "hostd/live_streams.h"
+#include "hostd/not_served.h"
+#include "hostd/order_feed.h"
+#include "hostd/store.h"
+#include "hostd/storefront_service.h"
+#include "hostd/sync_service.h"
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/shutdown.h"
+#include "lib/base/text.h"
+#include "lib/rpc/endpoints.h"
+#include "lib/rpc/executor.h"
+#include "lib/rpc/metrics.h"
+#include "lib/rpc/server.h"
+
+namespace proofline::host {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+constexpr std::chrono::seconds kGrace{3};
+constexpr std::chrono::seconds kIdle{30};
+
+int Say(const absl::Status& status, int code) {
+  std::cerr << "proofline-hostd: " << status.message() << '\n';
+  return code;
+}
+
+rpc::ServerOptions PublicOptions(const HostConfig& config, const std::string& address,
+                                 std::string_view key) {
+  rpc::ServerOptions options;
+  options.addresses = {address};
+  if (!config.tls_cert_file.empty()) {
+    options.tls = rpc::ServerTls{config.tls_cert_file, config.tls_key_file, ""};
+  }
+  options.where = base::Concat(key, " of the configuration");
+  return options;
+}
+
+rpc::ServerOptions ControlOptions(const HostConfig& config) {
+  rpc::ServerOptions options;
+  options.addresses = {base::Concat("unix:", config.state / "control.sock")};
+  options.where = "state of the configuration";
+  return options;
+}
+
+// Everything from the store to the end of the process.
+absl::Status Run(const HostConfig& config, base::Shutdown& shutdown) {
+  if (absl::Status made = base::MakeDirectories(config.state, 0700); !made.ok()) return made;
+  const auto lock = base::DirectoryLock::Acquire(config.state, "host");
+  if (!lock.ok()) return lock.status();
+
+  base::Clock& clock = base::RealClock();
+  rpc::Metrics all_metrics;
+  HostMetrics metrics(all_metrics);
+  const auto store = Store::Open(config.state / "store", config.store_cache, clock);
+  if (!store.ok()) return store.status();
+  const auto hasher = IdentifierHasher::Load(config.state / "identifier.key");
+  if (!hasher.ok()) return hasher.status();
+  Access access(**store, clock, *hasher,
+                std::chrono::floor<std::chrono::seconds>(config.session_lifetime));
+
+  const int threads = std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency()));
+  rpc::Executor sync_executor(threads, 4'096);
+  rpc::Executor storefront_executor(threads, 4'096);
+  rpc::Executor feed_executor(4, 65'536);
+  rpc::Executor admin_executor(2, 256);
+  LiveStreams streams;
+  OrderFeed feed(**store, feed_executor, metrics, kIdle);
+  SyncService sync({**store, access, feed, streams, sync_executor, metrics});
+  EnrolmentService enrolment;
+  StorefrontService storefront({**store, access, feed, streams, storefront_executor, metrics});
+  AdminService admin({**store, access, streams, admin_executor});
+
+  const auto sync_server = rpc::Server::Start(
+      PublicOptions(config, config.sync_address, "sync.address"), {&sync, &enrolment});
+  if (!sync_server.ok()) return sync_server.status();
+  const auto storefront_server = rpc::Server::Start(
+      PublicOptions(config, config.storefront_address, "storefront.address"), {&storefront});
+  if (!storefront_server.ok()) return storefront_server.status();
+  const auto control_server = rpc::Server::Start(ControlOptions(config), {&admin});
+  if (!control_server.ok()) return control_server.status();
+  rpc::Endpoints endpoints{{"sync", (*sync_server)->addresses().front()},
+                           {"storefront", (*storefront_server)->addresses().front()},
+                           {"control", (*control_server)->addresses().front()},
+                           {"pid", std::to_string(::getpid())}};
+  if (!config.metrics_address.empty()) {
+    const auto exposed = all_metrics.Expose(config.metrics_address, "metrics.address");
+    if (!exposed.ok()) return exposed.status();
+    endpoints["metrics"] = *exposed;
+  }
+  if (absl::Status told = rpc::WriteEndpoints(config.state, endpoints); !told.ok()) return told;
+  spdlog::info("the host serves devices on {} and customers on {}", endpoints["sync"],
+               endpoints["storefront"]);
+
+  spdlog::info("stopping: {}", shutdown.Wait());
+  streams.FinishAll(absl::UnavailableError("the host is shutting down; connect again in a moment"));
+  (*control_server)->Drain(kGrace);
+  (*storefront_server)->Drain(kGrace);
+  (*sync_server)->Drain(kGrace);
+  admin_executor.Stop();
+  feed_executor.Stop();
+  storefront_executor.Stop();
+  sync_executor.Stop();
+  return rpc::RemoveEndpoints(config.state);
+}
+
+int Main(int argc, char** argv) {
+  std::string config_file;
+  bool check_config = false;
+  bool print_sample_config = false;
+  CLI::App app("The Proofline host: stores renditions of many studios, takes customers' orders.",
+               "proofline-hostd");
+  app.add_option("--config", config_file, "Configuration file (TOML)");
+  app.add_flag("--check-config", check_config, "Read the configuration, then end");
+  app.add_flag("--print-sample-config", print_sample_config, "Write a commented configuration");
+  app.set_version_flag("--version", "proofline-hostd " PROOFLINE_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
+  }
+  if (print_sample_config) {
+    std::cout << base::SampleConfig(HostConfigTable());
+    return 0;
+  }
+  if (config_file.empty()) {
+    return Say(absl::InvalidArgumentError("which configuration? Give it as --config FILE; "
+                                          "--print-sample-config writes one to begin with"),
+               kWrongUsage);
+  }
+  const absl::StatusOr<HostConfig> config = ReadHostConfig(config_file);
+  if (!config.ok()) return Say(config.status(), kWrongUsage);
+  if (check_config) {
+    std::cout << "the configuration is fine: devices on " << config->sync_address
+              << ", customers on " << config->storefront_address << '\n';
+    return 0;
+  }
+  if (absl::Status log = base::SetUpLog(config->log_level, false); !log.ok()) {
+    return Say(log, kWrongUsage);
+  }
+  base::Shutdown shutdown;
+  const absl::Status status = Run(*config, shutdown);
+  return status.ok() ? 0 : Say(status, kFailed);
+}
+
+}  // namespace
+}  // namespace proofline::host
+
+int main(int argc, char** argv) { return proofline::host::Main(argc, argv); }

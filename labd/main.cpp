@@ -1,0 +1,206 @@
+// proofline-labd: receives jobs from studios, renders them, and prints each page once.
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "labd/control_service.h"
+#include "labd/file_printer.h"
+#include "labd/intake_service.h"
+#include "labd/ipp_printer.h"
+#include "labd/job_store.h"
+#include "labd/lab_config.h"
+#include "labd/print_queue.h"
+#include "labd/spool.h"
+#include "labd/spool_cleaner.h"
+#include "labd/studio_access.h"
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/shutdown.h"
+#include "lib/base/text.h"
+#include "lib/rpc/endpoints.h"
+#include "lib/rpc/executor.h"
+#include "lib/rpc/metrics.h"
+#include "lib/rpc/server.h"
+
+namespace proofline::lab {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+constexpr std::chrono::seconds kGrace{3};
+
+int Say(const absl::Status& status, int code) {
+  std::cerr << "proofline-labd: " << status.message() << '\n';
+  return code;
+}
+
+absl::StatusOr<StudioAccess> ReadKeys(const LabConfig& config) {
+  StudioAccess access;
+  for (const StudioConfig& studio : config.studios) {
+    const absl::StatusOr<std::string> key = base::ReadSecretFile(studio.key_file);
+    if (!key.ok()) return key.status();
+    if (absl::Status added = access.Add(studio.id, *key); !added.ok()) return added;
+  }
+  return access;
+}
+
+absl::StatusOr<std::vector<PrintQueue::Setup>> MakePrinters(const LabConfig& config) {
+  std::vector<PrintQueue::Setup> printers;
+  for (const PrinterConfig& printer : config.printers) {
+    if (printer.kind == PrinterKind::kFile) {
+      printers.push_back({printer.id, std::make_unique<FilePrinter>(printer.folder)});
+      continue;
+    }
+    absl::StatusOr<std::unique_ptr<IppClient>> client = MakeIppClient(printer.uri);
+    if (!client.ok()) return client.status();
+    printers.push_back({printer.id, std::make_unique<IppPrinter>(printer.uri, *std::move(client))});
+  }
+  return printers;
+}
+
+imaging::WorkerPool::Options ImagingOptions(const LabConfig& config) {
+  imaging::WorkerPool::Options options;
+  options.worker_path = config.imaging_worker;
+  options.workers = config.imaging_workers > 0
+                        ? config.imaging_workers
+                        : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  options.memory_limit = config.imaging_memory;
+  options.time_limit = config.imaging_time_limit;
+  options.max_pixels = config.imaging_max_pixels;
+  options.max_file_bytes = std::max(options.max_file_bytes, config.max_original);
+  return options;
+}
+
+rpc::ServerOptions IntakeOptions(const LabConfig& config) {
+  rpc::ServerOptions options;
+  options.addresses = {config.intake_address};
+  if (!config.tls_cert_file.empty()) {
+    options.tls = rpc::ServerTls{config.tls_cert_file, config.tls_key_file, ""};
+  }
+  options.insecure_allowed = config.insecure;
+  options.where = "intake.address of the configuration";
+  return options;
+}
+
+rpc::ServerOptions ControlOptions(const LabConfig& config) {
+  rpc::ServerOptions options;
+  options.addresses = {base::Concat("unix:", (config.state / "control.sock"))};
+  options.where = "state of the configuration";
+  return options;
+}
+
+// Everything from the store to the end of the process.
+absl::Status Run(const LabConfig& config, base::Shutdown& shutdown) {
+  if (absl::Status made = base::MakeDirectories(config.state, 0700); !made.ok()) return made;
+  const absl::StatusOr<base::DirectoryLock> lock =
+      base::DirectoryLock::Acquire(config.state, "lab daemon");
+  if (!lock.ok()) return lock.status();
+  const absl::StatusOr<StudioAccess> access = ReadKeys(config);
+  if (!access.ok()) return access.status();
+
+  base::Clock& clock = base::RealClock();
+  JobStore::Options store_options;
+  store_options.clock = &clock;
+  const auto store = JobStore::Open(config.state / "store", store_options);
+  if (!store.ok()) return store.status();
+  const auto spool = Spool::Open(config.state / "spool", config.spool_limit);
+  if (!spool.ok()) return spool.status();
+  const auto pool = imaging::WorkerPool::Create(ImagingOptions(config));
+  if (!pool.ok()) return pool.status();
+  absl::StatusOr<std::vector<PrintQueue::Setup>> printers = MakePrinters(config);
+  if (!printers.ok()) return printers.status();
+
+  rpc::Metrics metrics;
+  rpc::Executor executor(8, 1024);
+  PrintQueue queue(**store, **spool, **pool, config.products, metrics, *std::move(printers));
+  IntakeService intake(config, *access, **store, **spool, executor, metrics);
+  ControlService control(config, PROOFLINE_VERSION, clock, **store, **spool, queue, executor);
+
+  if (absl::Status recovered = queue.Recover(); !recovered.ok()) return recovered;
+  const auto intake_server = rpc::Server::Start(IntakeOptions(config), {&intake});
+  if (!intake_server.ok()) return intake_server.status();
+  const auto control_server = rpc::Server::Start(ControlOptions(config), {&control});
+  if (!control_server.ok()) return control_server.status();
+  rpc::Endpoints endpoints{{"intake", (*intake_server)->addresses().front()},
+                           {"control", (*control_server)->addresses().front()},
+                           {"pid", std::to_string(::getpid())}};
+  if (!config.metrics_address.empty()) {
+    const auto exposed = metrics.Expose(config.metrics_address, "metrics.address");
+    if (!exposed.ok()) return exposed.status();
+    endpoints["metrics"] = *exposed;
+  }
+  queue.Start();
+  const SpoolCleaner cleaner(**store, **spool, clock, config.spool_keep);
+  if (absl::Status written = rpc::WriteEndpoints(config.state, endpoints); !written.ok()) {
+    return written;
+  }
+  spdlog::info("lab {} takes jobs on {}", config.lab_id, endpoints["intake"]);
+
+  spdlog::info("stopping: {}", shutdown.Wait());
+  const absl::Status ending = absl::UnavailableError("the lab is being stopped");
+  intake.FinishStreams(ending);
+  control.FinishStreams(ending);
+  (*intake_server)->Drain(kGrace);
+  (*control_server)->Drain(kGrace);
+  queue.Stop();
+  executor.Stop();
+  return rpc::RemoveEndpoints(config.state);
+}
+
+int Main(int argc, char** argv) {
+  std::string config_file;
+  bool check_config = false;
+  bool print_sample_config = false;
+  CLI::App app("The Proofline lab daemon: receives ordered originals, renders and prints them.",
+               "proofline-labd");
+  app.add_option("--config", config_file, "Configuration file (TOML)");
+  app.add_flag("--check-config", check_config, "Read the configuration and the keys, then end");
+  app.add_flag("--print-sample-config", print_sample_config, "Write a commented configuration");
+  app.set_version_flag("--version", "proofline-labd " PROOFLINE_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
+  }
+  if (print_sample_config) {
+    std::cout << base::SampleConfig(LabConfigTable());
+    return 0;
+  }
+  if (config_file.empty()) {
+    return Say(absl::InvalidArgumentError("which configuration? Give it as --config FILE; "
+                                          "--print-sample-config writes one to begin with"),
+               kWrongUsage);
+  }
+  const absl::StatusOr<LabConfig> config = ReadLabConfig(config_file);
+  if (!config.ok()) return Say(config.status(), kWrongUsage);
+  if (check_config) {
+    absl::Status status = ReadKeys(*config).status();
+    if (status.ok()) status = MakePrinters(*config).status();
+    if (!status.ok()) return Say(status, kWrongUsage);
+    std::cout << "the configuration is fine: " << config->studios.size() << " studios, "
+              << config->printers.size() << " printers, " << config->products.size()
+              << " products\n";
+    return 0;
+  }
+  if (absl::Status log = base::SetUpLog(config->log_level, false); !log.ok()) {
+    return Say(log, kWrongUsage);
+  }
+  base::Shutdown shutdown;
+  const absl::Status status = Run(*config, shutdown);
+  return status.ok() ? 0 : Say(status, kFailed);
+}
+
+}  // namespace
+}  // namespace proofline::lab
+
+int main(int argc, char** argv) { return proofline::lab::Main(argc, argv); }
