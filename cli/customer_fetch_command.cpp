@@ -153,7 +153,8 @@ absl::StatusOr<std::vector<v1::Photo>> PhotosToFetch(const StoreClient& client,
                                                      const std::string& text) {
   // One word or a gallery's name is a gallery, GALLERY/PHOTO or a photo's name a photo.
   StoreNames names(client, studio);
-  if (text.find('/') == std::string::npos || ExpandName(kGalleryPattern, text)) {
+  const bool is_photo = ExpandName(kPhotoPattern, text, {studio}).has_value();
+  if (!is_photo && (text.find('/') == std::string::npos || ExpandName(kGalleryPattern, text))) {
     const auto gallery = names.Gallery(text);
     if (!gallery.ok()) return gallery.status();
     return AllPhotos(client, *gallery);

@@ -1,5 +1,7 @@
 #include "cli/names.h"
 
+#include <algorithm>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_split.h"
 #include "cli/exit_code.h"
@@ -60,8 +62,12 @@ std::optional<std::string> ExpandName(std::string_view pattern, std::string_view
   for (std::size_t missing = 0; missing < stars && missing <= known.size(); ++missing) {
     std::optional<std::vector<std::string>> ids = rpc::ParseResourceName(ending, text);
     if (!ids && given.size() == stars - missing) {
+      // A fixed word where an identifier belongs is a name that was cut short.
       bool valid = true;
-      for (const std::string& id : given) valid = valid && base::IsValidId(id);
+      for (const std::string& id : given) {
+        valid = valid && base::IsValidId(id) &&
+                (given.size() == 1 || std::find(wanted.begin(), wanted.end(), id) == wanted.end());
+      }
       if (valid) ids = given;
     }
     if (ids) {

@@ -1,7 +1,7 @@
 #include "cli/text.h"
 
+#include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdio>
 
 #include "absl/strings/ascii.h"

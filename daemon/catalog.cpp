@@ -2,11 +2,11 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "daemon/catalog_keys.h"
 #include "lib/base/check.h"
 #include "lib/base/id.h"
 #include "lib/base/kill_point.h"
+#include "lib/base/text.h"
 #include "lib/rpc/status.h"
 
 namespace proofline::studio {
@@ -17,7 +17,7 @@ namespace {
 
 absl::Status NoSuchPhoto(std::string_view what) {
   return rpc::Error(absl::StatusCode::kNotFound,
-                    absl::StrCat("there is no photo ", Readable(what, 200), " on this device"),
+                    base::Concat("there is no photo ", Readable(what, 200), " on this device"),
                     "PHOTO_NOT_FOUND", {{"photo", Readable(what, 200)}});
 }
 
@@ -71,15 +71,15 @@ absl::Status Catalog::LoadCatalogRecord() {
   if (stored.ok()) {
     if (!catalog.ParseFromString(*stored)) {
       return absl::DataLossError(
-          absl::StrCat("the catalog ", where, " is damaged; restore it from a backup"));
+          base::Concat("the catalog ", where, " is damaged; restore it from a backup"));
     }
     if (catalog.format_version() > keys::kFormatVersion) {
       return absl::FailedPreconditionError(
-          absl::StrCat("the catalog ", where, " was written by a newer studio daemon (format ",
+          base::Concat("the catalog ", where, " was written by a newer studio daemon (format ",
                        catalog.format_version(), "); use that version"));
     }
     if (catalog.device() != options_.device.ToString()) {
-      return absl::FailedPreconditionError(absl::StrCat(
+      return absl::FailedPreconditionError(base::Concat(
           "the catalog ", where, " belongs to ", catalog.device(), ", but the key is for ",
           options_.device.ToString(), "; use that device's key, or another state folder"));
     }
@@ -236,12 +236,12 @@ absl::StatusOr<record::Photo> Catalog::Update(
   if (absl::IsNotFound(stored.status())) return NoSuchPhoto(id);
   if (!stored.ok()) return stored.status();
   record::Photo photo = *stored;
-  if (!etag.empty() && etag != absl::StrCat(photo.revision())) {
+  if (!etag.empty() && etag != base::Concat(photo.revision())) {
     return rpc::Error(absl::StatusCode::kAborted,
-                      absl::StrCat("the photo ", id,
+                      base::Concat("the photo ", id,
                                    " has changed since it was read; read it again and then set "
                                    "what you want to set"),
-                      "ETAG_MISMATCH", {{"photo", id}, {"etag", absl::StrCat(photo.revision())}});
+                      "ETAG_MISMATCH", {{"photo", id}, {"etag", base::Concat(photo.revision())}});
   }
   if (absl::Status status = change(photo); !status.ok()) return status;
   if (photo.SerializeAsString() == stored->SerializeAsString()) return photo;

@@ -1,9 +1,8 @@
 #include "daemon/catalog_transaction.h"
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "daemon/catalog_keys.h"
 #include "daemon/file_stamp.h"
+#include "lib/base/text.h"
 
 namespace proofline::studio {
 
@@ -54,7 +53,7 @@ absl::Status CatalogTransaction::Scan(
   auto written = written_.lower_bound({family, prefix});
   const auto in_prefix = [&] {
     return written != written_.end() && written->first.first == family &&
-           absl::StartsWith(written->first.second, prefix);
+           written->first.second.starts_with(prefix);
   };
   bool go_on = true;
   // Both sides are in order: what was written here stands before or in place of what is stored.
@@ -96,12 +95,12 @@ absl::StatusOr<record::Photo> CatalogTransaction::Photo(const std::string& id) {
   absl::StatusOr<std::optional<std::string>> bytes = Get(keys::kPhotos, keys::Id(id));
   if (!bytes.ok()) return bytes.status();
   if (!bytes->has_value()) {
-    return absl::NotFoundError(absl::StrCat("there is no photo ", Readable(id, 100), " here"));
+    return absl::NotFoundError(base::Concat("there is no photo ", Readable(id, 100), " here"));
   }
   record::Photo photo;
   if (!photo.ParseFromString(**bytes)) {
     return absl::DataLossError(
-        absl::StrCat("the catalog's record of the photo ", id,
+        base::Concat("the catalog's record of the photo ", id,
                      " is damaged; restore the catalog from a backup or build it anew"));
   }
   return photo;

@@ -5,12 +5,12 @@
 #include <cmath>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "daemon/catalog.h"
 #include "daemon/catalog_keys.h"
 #include "lib/base/backoff.h"
 #include "lib/base/check.h"
 #include "lib/base/kill_point.h"
+#include "lib/base/text.h"
 #include "lib/imaging/edit_message.h"
 #include "lib/imaging/geometry.h"
 
@@ -124,7 +124,7 @@ std::optional<RenderTask> Catalog::TakeWaiting(const std::stop_token& stop) {
       continue;
     }
     lock.unlock();
-    spdlog::error("looking for the next photo to render: {}", task.status().message());
+    spdlog::error("looking for the next photo to render: {}", base::ToStd(task.status().message()));
     base::WaitFor(stop, backoff.Next());
   }
   return std::nullopt;

@@ -4,8 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
+#include "lib/base/text.h"
 #include "lib/rpc/call.h"
 #include "lib/rpc/page_token.h"
 #include "lib/rpc/resource_name.h"
@@ -22,15 +21,15 @@ constexpr auto kStatusInterval = std::chrono::milliseconds(500);
 absl::Status NoSuch(std::string_view what, const std::string& name) {
   return rpc::Error(
       absl::StatusCode::kNotFound,
-      absl::StrCat("there is no ", what, " \"", Readable(name, 300), "\" on this device"),
-      absl::StrCat(what == "gallery" ? "GALLERY" : "PHOTO", "_NOT_FOUND"),
+      base::Concat("there is no ", what, " \"", Readable(name, 300), "\" on this device"),
+      base::Concat(what == "gallery" ? "GALLERY" : "PHOTO", "_NOT_FOUND"),
       {{std::string(what), Readable(name, 300)}});
 }
 
 grpc::ServerUnaryReactor* NotServed(grpc::CallbackServerContext* context, std::string_view what) {
   return rpc::Refuse(
       context, rpc::Error(absl::StatusCode::kUnimplemented,
-                          absl::StrCat(what, " is not served by this version of the studio daemon"),
+                          base::Concat(what, " is not served by this version of the studio daemon"),
                           "NOT_SERVED", {{"method", std::string(what)}}));
 }
 
@@ -196,7 +195,7 @@ grpc::ServerUnaryReactor* ControlService::ListLocalPhotos(grpc::CallbackServerCo
 }
 
 absl::StatusOr<record::Photo> ControlService::FindPhoto(const std::string& name) const {
-  if (absl::StartsWith(name, "/")) return parts_.catalog.GetPhotoAt(name);
+  if (name.starts_with('/')) return parts_.catalog.GetPhotoAt(name);
   const auto ids = rpc::ParseResourceName("studios/*/galleries/*/photos/*", name);
   if (!ids.has_value() || ids->at(0) != parts_.catalog.device().studio) {
     return NoSuch("photo", name);

@@ -4,7 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
+#include "lib/base/text.h"
 
 namespace proofline::studio {
 namespace {
@@ -51,7 +51,8 @@ Reading ReadPath(const std::string& path) {
 
 bool IsIgnoredName(std::string_view name) {
   if (name.empty() || name.front() == '.' || name.front() == '~' || name.back() == '~') return true;
-  return absl::EndsWithIgnoreCase(name, ".tmp") || absl::EndsWithIgnoreCase(name, ".part");
+  return absl::EndsWithIgnoreCase(base::ToAbsl(name), ".tmp") ||
+         absl::EndsWithIgnoreCase(base::ToAbsl(name), ".part");
 }
 
 std::string FolderOf(const std::string& path) {
@@ -63,12 +64,12 @@ std::string FolderOf(const std::string& path) {
 std::string NameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 std::string JoinPath(const std::string& folder, std::string_view name) {
-  return folder == "/" ? absl::StrCat("/", name) : absl::StrCat(folder, "/", name);
+  return folder == "/" ? base::Concat("/", name) : base::Concat(folder, "/", name);
 }
 
 bool IsWithin(std::string_view path, std::string_view folder) {
   if (folder == "/") return true;
-  if (!absl::StartsWith(path, folder)) return false;
+  if (!path.starts_with(folder)) return false;
   return path.size() == folder.size() || path[folder.size()] == '/';
 }
 

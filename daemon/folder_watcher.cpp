@@ -17,9 +17,9 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/base/file.h"
+#include "lib/base/text.h"
 
 namespace proofline::studio {
 namespace {
@@ -65,7 +65,7 @@ absl::Status FolderWatcher::Start() {
     const bool any = std::any_of(roots_.begin(), roots_.end(),
                                  [](const auto& root) { return root.second.present; });
     if (!any) {
-      return absl::NotFoundError(absl::StrCat(
+      return absl::NotFoundError(base::Concat(
           "none of the watched folders is there: ", Readable(absl::StrJoin(options_.roots, ", ")),
           "; make the folder, or correct [[watch]] path in the configuration"));
     }
@@ -311,7 +311,7 @@ void FolderWatcher::List(const Work& work, const std::stop_token& stop) {
     } else if (error != ENOENT && error != ENOTDIR && error != ELOOP) {
       spdlog::warn(
           "{}; what is in it is not seen",
-          base::ErrnoStatus(error, absl::StrCat("cannot look into ", work.folder)).message());
+          base::ErrnoStatus(error, base::Concat("cannot look into ", work.folder)).message());
     }
     return;
   }
@@ -335,7 +335,7 @@ void FolderWatcher::List(const Work& work, const std::stop_token& stop) {
     // Half a listing would make the other half look deleted.
     spdlog::warn(
         "{}; it is read again later",
-        base::ErrnoStatus(errno, absl::StrCat("cannot read the folder ", work.folder)).message());
+        base::ErrnoStatus(errno, base::Concat("cannot read the folder ", work.folder)).message());
     return;
   }
   std::sort(files.begin(), files.end(),
@@ -355,7 +355,7 @@ void FolderWatcher::LoseRoot(const std::string& path, const std::string& message
   Root& root = roots_.at(path);
   if (!root.present) return;
   root.present = false;
-  root.trouble = absl::StrCat(message, "; its photos stay as they are until it is back");
+  root.trouble = base::Concat(message, "; its photos stay as they are until it is back");
   spdlog::warn("watched folder {}: {}", Readable(path), root.trouble);
   DropWatches(path);
   work_added_.notify_all();

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "lib/base/backoff.h"
+#include "lib/base/text.h"
 
 namespace proofline::studio {
 namespace {
@@ -108,7 +109,7 @@ void Ingest::OnFolderListed(const std::string& root, const std::string& folder,
   const absl::Status status =
       catalog_.KnownFilesIn(folder, [&](const Catalog::KnownFile& file) { known.push_back(file); });
   if (!status.ok()) {
-    spdlog::error("{}", status.message());
+    spdlog::error("{}", base::ToStd(status.message()));
     return;
   }
   // Both are in the order of their names.
@@ -137,7 +138,7 @@ void Ingest::OnFolderGone(const std::string& root, const std::string& folder,
   const absl::Status status = catalog_.KnownPathsUnder(folder, [&](const std::string& path) {
     return Offer(root, path, ReadPath(path), SettleQueue::Why::kEvent, stop);
   });
-  if (!status.ok()) spdlog::error("{}", status.message());
+  if (!status.ok()) spdlog::error("{}", base::ToStd(status.message()));
 }
 
 void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) {
@@ -155,7 +156,7 @@ void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) 
       if (!Offer(root, path, {}, SettleQueue::Why::kListed, stop)) return;
     }
   }
-  if (!status.ok()) spdlog::error("{}", status.message());
+  if (!status.ok()) spdlog::error("{}", base::ToStd(status.message()));
 }
 
 void Ingest::Run(const std::stop_token& stop) {
@@ -205,7 +206,8 @@ void Ingest::Record(const std::vector<SettledPath>& settled, const std::stop_tok
   while (!settled.empty() && !stop.stop_requested()) {
     const absl::Status status = catalog_.RecordSettled(settled);
     if (status.ok()) return;
-    spdlog::error("{} files wait to be recorded: {}", settled.size(), status.message());
+    spdlog::error("{} files wait to be recorded: {}", settled.size(),
+                  base::ToStd(status.message()));
     base::WaitFor(stop, backoff.Next());
   }
 }

@@ -10,13 +10,13 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "daemon/file_stamp.h"
 #include "daemon/original_upload.h"
 #include "lib/base/backoff.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/kill_point.h"
+#include "lib/base/text.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/resource_name.h"
 #include "lib/rpc/status.h"
@@ -37,7 +37,7 @@ std::string PhotoId(const std::string& name) { return name.substr(name.rfind('/'
 
 // "the original of wedding/DSC_0001.JPG" is more use to people than an id, but only ids are sure.
 std::string OriginalOf(const pb::OrderLine& line) {
-  return absl::StrCat("the original of the photo ", PhotoId(line.photo()));
+  return base::Concat("the original of the photo ", PhotoId(line.photo()));
 }
 
 // Trying again later can help; everything else is the share's own fault.
@@ -52,7 +52,7 @@ pb::Item ItemOf(const pb::OrderLine& line, const std::string& lab) {
   item.set_line_number(line.line_number());
   const auto product = rpc::ParseResourceName("studios/*/labs/*/products/*", line.product());
   item.set_product(
-      absl::StrCat("labs/", lab, "/products/", product.has_value() ? product->at(2) : ""));
+      base::Concat("labs/", lab, "/products/", product.has_value() ? product->at(2) : ""));
   item.set_quantity(line.quantity());
   item.set_original_digest(line.original_digest());
   item.set_original_size_bytes(line.original_size_bytes());
@@ -217,7 +217,7 @@ absl::Status LabSender::SendOriginal(const record::Share& share, const pb::Order
     if (!times.ok()) return times.status();
     if (*times >= kMostMismatches) {
       const std::string why =
-          absl::StrCat(OriginalOf(line), " has changed since it was ordered; order it again");
+          base::Concat(OriginalOf(line), " has changed since it was ordered; order it again");
       return Fail(share, {{line.line_number(), why}});
     }
   }
@@ -239,9 +239,9 @@ absl::StatusOr<std::optional<std::string>> LabSender::OpenOriginal(const pb::Ord
                                                                    const std::stop_token& stop,
                                                                    Original& original) {
   const std::string changed =
-      absl::StrCat(OriginalOf(line), " has changed since it was ordered; order it again");
+      base::Concat(OriginalOf(line), " has changed since it was ordered; order it again");
   const std::string missing =
-      absl::StrCat(OriginalOf(line), " is not where it was; put the file back and order it again");
+      base::Concat(OriginalOf(line), " is not where it was; put the file back and order it again");
   const absl::StatusOr<base::Digest> digest = base::Digest::FromBytes(line.original_digest());
   if (!digest.ok()) return changed;
   const absl::StatusOr<OriginalPlaces> places =

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "daemon/catalog.h"
 #include "daemon/control_service.h"
 #include "daemon/folder_watcher.h"
@@ -25,6 +24,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/shutdown.h"
+#include "lib/base/text.h"
 #include "lib/imaging/worker_pool.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/endpoints.h"
@@ -38,7 +38,7 @@ constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 
 int Refuse(const absl::Status& status, int exit_code) {
-  std::cerr << "proofline-studiod: " << status.message() << "\n";
+  std::cerr << "proofline-studiod: " << base::ToStd(status.message()) << "\n";
   return exit_code;
 }
 
@@ -84,7 +84,7 @@ absl::Status Run(const StudioConfig& config, base::Shutdown& shutdown) {
 
   // Start; the server first, because it changes the umask for a moment.
   rpc::ServerOptions server_options;
-  server_options.addresses = {absl::StrCat("unix:", (config.state / "control.sock").string())};
+  server_options.addresses = {base::Concat("unix:", (config.state / "control.sock").string())};
   const absl::StatusOr<std::unique_ptr<rpc::Server>> server =
       rpc::Server::Start(server_options, {&control});
   if (!server.ok()) return server.status();
@@ -108,7 +108,7 @@ absl::Status Run(const StudioConfig& config, base::Shutdown& shutdown) {
 
   spdlog::info("stopping: {}", shutdown.Wait());
   status = rpc::RemoveEndpoints(config.state);
-  if (!status.ok()) spdlog::warn("{}", status.message());
+  if (!status.ok()) spdlog::warn("{}", base::ToStd(status.message()));
   control.Stop();
   (*server)->Drain(std::chrono::seconds(2));
   reporter.Stop();

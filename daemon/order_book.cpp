@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "daemon/catalog_keys.h"
 #include "daemon/file_stamp.h"
 #include "lib/base/kill_point.h"
+#include "lib/base/text.h"
 #include "lib/rpc/resource_name.h"
 
 namespace proofline::studio {
@@ -50,7 +50,7 @@ bool WantsLab(const record::Share& share) {
 
 absl::Status Damaged(std::string_view what) {
   return absl::DataLossError(
-      absl::StrCat("the record of ", what, " is damaged; restore the catalog from a backup"));
+      base::Concat("the record of ", what, " is damaged; restore the catalog from a backup"));
 }
 
 }  // namespace
@@ -177,7 +177,7 @@ absl::Status OrderBook::AddShares(kv::Batch& batch, const pb::Order& order,
       SetReport(share, pb::JOB_STATE_OPEN, "", set_lines(pb::ITEM_STATE_WAITING, ""));
     } else {
       const std::string why =
-          absl::StrCat("the lab \"", lab,
+          base::Concat("the lab \"", lab,
                        "\" is not in the configuration of this device; add a [[lab]] with "
                        "this id and order again");
       share.set_phase(record::SHARE_PHASE_FINISHED);
@@ -211,7 +211,7 @@ absl::StatusOr<record::Share> OrderBook::GetShare(const ShareKey& key) const {
       database_.Get(keys::kShares, keys::Pair(key.first, key.second));
   if (!bytes.ok()) return bytes.status();
   record::Share share;
-  if (!share.ParseFromString(*bytes)) return Damaged(absl::StrCat("the order ", key.first));
+  if (!share.ParseFromString(*bytes)) return Damaged(base::Concat("the order ", key.first));
   return share;
 }
 
@@ -246,7 +246,7 @@ void OrderBook::SetReport(record::Share& share, pb::JobState state, const std::s
                           const std::function<void(pb::LineProgress&)>& line) const {
   pb::ReportProgressRequest report = share.report();
   report.set_order(share.order());
-  report.set_lab(absl::StrCat("studios/", device_.studio, "/labs/", share.lab()));
+  report.set_lab(base::Concat("studios/", device_.studio, "/labs/", share.lab()));
   report.set_job(share.job());
   report.set_state(state);
   report.set_state_message(Readable(message, 2'000));

@@ -1,7 +1,6 @@
 // What the order book has for the host and for people.
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "daemon/catalog_keys.h"
 #include "daemon/order_book.h"
 #include "lib/rpc/resource_name.h"

@@ -8,11 +8,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "daemon/catalog_transaction.h"
 #include "daemon/file_stamp.h"
+#include "lib/base/text.h"
 #include "lib/imaging/edit_message.h"
 #include "lib/rpc/status.h"
 
@@ -45,7 +45,8 @@ constexpr std::size_t kMaxFieldKey = 100;
 // Two digits at `at`, or -1.
 int TwoDigits(std::string_view text, std::size_t at) {
   int value = 0;
-  if (at + 2 > text.size() || !absl::SimpleAtoi(text.substr(at, 2), &value)) return -1;
+  if (at + 2 > text.size() || !absl::SimpleAtoi(base::ToAbsl(text.substr(at, 2)), &value))
+    return -1;
   return value;
 }
 
@@ -69,9 +70,9 @@ void SetCaptureTime(std::string_view text, pb::Metadata& metadata) {
   absl::Time time = absl::FromCivil(civil, absl::UTCTimeZone());
   text.remove_prefix(19);
   double fraction = 0;
-  if (absl::StartsWith(text, ".")) {
+  if (text.starts_with('.')) {
     const std::size_t end = std::min(text.find_first_not_of("0123456789", 1), text.size());
-    if (!absl::SimpleAtod(absl::StrCat("0", text.substr(0, end)), &fraction)) fraction = 0;
+    if (!absl::SimpleAtod(base::Concat("0", text.substr(0, end)), &fraction)) fraction = 0;
     text.remove_prefix(end);
   }
   int offset = 0;
@@ -89,7 +90,7 @@ void SetCaptureTime(std::string_view text, pb::Metadata& metadata) {
 
 absl::Status Invalid(std::string_view sentence, std::string_view field) {
   return rpc::Error(absl::StatusCode::kInvalidArgument, sentence, "FIELD_INVALID",
-                    {{"field", absl::StrCat("metadata.", field)}});
+                    {{"field", base::Concat("metadata.", field)}});
 }
 
 absl::Status CheckMetadata(const pb::Metadata& metadata) {
@@ -99,7 +100,7 @@ absl::Status CheckMetadata(const pb::Metadata& metadata) {
         metadata.GetDescriptor()->FindFieldByName(std::string(limit.field));
     if (field->is_repeated() || field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) continue;
     if (reflection.GetString(metadata, field).size() > limit.max_bytes) {
-      return Invalid(absl::StrCat(limit.field, " is longer than ", limit.max_bytes, " bytes"),
+      return Invalid(base::Concat(limit.field, " is longer than ", limit.max_bytes, " bytes"),
                      limit.field);
     }
   }
@@ -144,7 +145,7 @@ absl::Status SetMetadataField(const pb::Metadata& values, std::string_view name,
   constexpr std::string_view kFreeField = "fields.";
   pb::Metadata& entered = *photo.mutable_entered();
   std::string field_name(name);
-  if (absl::StartsWith(name, kFreeField)) {
+  if (name.starts_with(kFreeField)) {
     const std::string key(name.substr(kFreeField.size()));
     const auto value = values.fields().find(key);
     if (value == values.fields().end()) {
@@ -157,7 +158,7 @@ absl::Status SetMetadataField(const pb::Metadata& values, std::string_view name,
     const bool editable = std::any_of(kEditable.begin(), kEditable.end(),
                                       [&](const TextLimit& limit) { return limit.field == name; });
     if (!editable) {
-      return Invalid(absl::StrCat("\"metadata.", name, "\" is not a field that can be set"), name);
+      return Invalid(base::Concat("\"metadata.", name, "\" is not a field that can be set"), name);
     }
     CopyField(values, values.GetDescriptor()->FindFieldByName(field_name), entered);
   }
@@ -171,7 +172,7 @@ absl::Status SetMetadataField(const pb::Metadata& values, std::string_view name,
 }  // namespace
 
 std::string DeviceName::ToString() const {
-  return absl::StrCat("studios/", studio, "/devices/", device);
+  return base::Concat("studios/", studio, "/devices/", device);
 }
 
 pb::Metadata MetadataFromFacts(const imaging::ImageFacts& facts) {
@@ -195,7 +196,7 @@ pb::Metadata MetadataFromFacts(const imaging::ImageFacts& facts) {
   metadata.set_camera(
       Readable(maker_in_model || facts.camera_make.empty()
                    ? facts.camera_model
-                   : absl::StrCat(facts.camera_make, facts.camera_model.empty() ? "" : " ",
+                   : base::Concat(facts.camera_make, facts.camera_model.empty() ? "" : " ",
                                   facts.camera_model),
                1'000));
   metadata.set_lens(Readable(facts.lens, 1'000));
@@ -217,7 +218,7 @@ pb::Metadata MergedMetadata(const record::Photo& photo) {
 
 std::string PhotoName(const DeviceName& device, const record::Photo& photo) {
   const record::Place* place = MainPlace(photo);
-  return absl::StrCat("studios/", device.studio, "/galleries/",
+  return base::Concat("studios/", device.studio, "/galleries/",
                       place == nullptr ? "" : place->gallery(), "/photos/", photo.id());
 }
 
@@ -237,7 +238,7 @@ pb::Photo PhotoMessage(const DeviceName& device, const record::Photo& photo) {
   *message.mutable_renditions() = photo.renditions();
   *message.mutable_create_time() = photo.create_time();
   *message.mutable_update_time() = photo.update_time();
-  message.set_etag(absl::StrCat(photo.revision()));
+  message.set_etag(base::Concat(photo.revision()));
   message.set_edited_width_px(photo.edited_width_px());
   message.set_edited_height_px(photo.edited_height_px());
   return message;
@@ -273,7 +274,7 @@ absl::Status ApplyUpdate(const pb::Photo& values,
       for (const TextLimit& limit : kEditable) {
         status.Update(SetMetadataField(values.metadata(), limit.field, photo));
       }
-    } else if (absl::StartsWith(path, kMetadata)) {
+    } else if (path.starts_with(kMetadata)) {
       status = SetMetadataField(values.metadata(), path.substr(kMetadata.size()), photo);
     } else if (path == "edit") {
       status = imaging::Validate(imaging::EditFromMessage(values.edit()));
@@ -282,7 +283,7 @@ absl::Status ApplyUpdate(const pb::Photo& values,
     } else {
       status =
           rpc::Error(absl::StatusCode::kInvalidArgument,
-                     absl::StrCat("\"", path, "\" cannot be changed; only metadata and edit can"),
+                     base::Concat("\"", path, "\" cannot be changed; only metadata and edit can"),
                      "FIELD_INVALID", {{"field", path}});
     }
     if (!status.ok()) return status;

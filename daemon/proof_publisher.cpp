@@ -9,10 +9,10 @@
 #include <unordered_set>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "lib/base/backoff.h"
 #include "lib/base/digest.h"
 #include "lib/base/kill_point.h"
+#include "lib/base/text.h"
 #include "lib/imaging/jpeg_header.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/status.h"
@@ -131,7 +131,8 @@ class ProofPublisher::Session {
       absl::StatusOr<std::vector<PendingPublish>> pending =
           catalog_.NextPending(after_, pack_bytes_);
       if (!pending.ok()) {
-        spdlog::error("cannot read what is to be sent: {}", pending.status().message());
+        spdlog::error("cannot read what is to be sent: {}",
+                      base::ToStd(pending.status().message()));
         base::WaitFor(over, backoff.Next());
         continue;
       }
@@ -214,7 +215,7 @@ ProofPublisher::ProofPublisher(std::shared_ptr<grpc::Channel> channel, std::stri
                                      "Bytes of publish messages sent to the host.")),
       connected_(metrics.AddGauge("proofline_studio_host_connected",
                                   "1 while the publish stream to the host is open.")) {
-  state_.message = absl::StrCat("connecting to ", peer_);
+  state_.message = base::Concat("connecting to ", peer_);
 }
 
 ProofPublisher::~ProofPublisher() { Stop(); }
@@ -256,7 +257,7 @@ void ProofPublisher::Run(const std::stop_token& stop) {
     const absl::Status status = Session(*this, stop).Run(opened);
     if (stop.stop_requested()) break;
     const bool refused = absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status);
-    SetState(false, status.ok() ? absl::StrCat(peer_, " has ended the connection; trying again")
+    SetState(false, status.ok() ? base::Concat(peer_, " has ended the connection; trying again")
                                 : rpc::Describe(status, peer_));
     if (opened) backoff.Reset();
     base::WaitFor(stop, refused ? kRefusedWait : backoff.Next());

@@ -9,9 +9,9 @@
 #include <chrono>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "lib/base/backoff.h"
 #include "lib/base/file.h"
+#include "lib/base/text.h"
 
 namespace proofline::studio {
 namespace {
@@ -33,7 +33,7 @@ absl::StatusOr<base::Digest> DigestOf(int fd, const std::string& path,
     if (stop.stop_requested()) return absl::CancelledError("stopped");
     const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), offset);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return base::ErrnoStatus(errno, absl::StrCat("cannot read ", Readable(path)));
+    if (got < 0) return base::ErrnoStatus(errno, base::Concat("cannot read ", Readable(path)));
     if (got == 0) return sha.Finish();
     sha.Update(std::string_view(buffer.data(), static_cast<std::size_t>(got)));
     offset += got;
@@ -80,7 +80,7 @@ void Renderer::Run(const std::stop_token& stop) {
     }
     if (!stop.stop_requested()) {
       // The disk of the catalog fails: nothing is lost, and trying again at once helps nobody.
-      spdlog::error("the photo {} waits: {}", Readable(task->path), status.message());
+      spdlog::error("the photo {} waits: {}", Readable(task->path), base::ToStd(status.message()));
       base::WaitFor(stop, backoff.Next());
     }
     catalog_.Release(*task);
@@ -95,8 +95,8 @@ absl::Status Renderer::Unsettled(const RenderTask& task, const std::stop_token& 
 
 absl::Status Renderer::Failed(const RenderTask& task, const absl::Status& why, bool unreadable) {
   failed_.Increment();
-  spdlog::warn("{}: {}", Readable(task.path), why.message());
-  return catalog_.FinishFailed(task, std::string(why.message()), unreadable);
+  spdlog::warn("{}: {}", Readable(task.path), base::ToStd(why.message()));
+  return catalog_.FinishFailed(task, std::string(base::ToStd(why.message())), unreadable);
 }
 
 absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& stop) {

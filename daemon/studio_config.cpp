@@ -4,10 +4,10 @@
 #include <set>
 #include <thread>
 
-#include "absl/strings/str_cat.h"
 #include "daemon/file_stamp.h"
 #include "lib/base/file.h"
 #include "lib/base/id.h"
+#include "lib/base/text.h"
 #include "lib/rpc/access_key.h"
 
 namespace proofline::studio {
@@ -77,7 +77,7 @@ base::ConfigTable MakeTable() {
 }
 
 absl::Status Wrong(const base::Config& config, std::string_view key, std::string_view sentence) {
-  return absl::InvalidArgumentError(absl::StrCat(config.Where(key), ": ", sentence));
+  return absl::InvalidArgumentError(base::Concat(config.Where(key), ": ", sentence));
 }
 
 // The parts that the host and labs have in common; `prefix` stands before the keys.
@@ -100,14 +100,14 @@ absl::Status ReadHost(const base::Config& config, StudioConfig& studio) {
   const std::optional<rpc::AccessKey> key = rpc::ParseAccessKey(*text, 2);
   if (!key.has_value()) {
     return Wrong(config, "host.key_file",
-                 absl::StrCat(file.string(),
+                 base::Concat(file.string(),
                               " does not hold a device key (STUDIO.DEVICE.SECRET); copy the key "
                               "again from where the host showed it, or have the host make a new "
                               "one"));
   }
   studio.device = {key->names[0], key->names[1]};
   studio.host.channel = ChannelFrom(config, "host.", *text);
-  studio.host.title = absl::StrCat("the host at ", studio.host.channel.address);
+  studio.host.title = base::Concat("the host at ", studio.host.channel.address);
   return absl::OkStatus();
 }
 
@@ -118,12 +118,12 @@ absl::Status ReadLabs(const base::Config& config, StudioConfig& studio) {
     peer.id = lab.GetString("id");
     if (!base::IsValidId(peer.id)) {
       return Wrong(lab, "id",
-                   absl::StrCat("\"", peer.id,
+                   base::Concat("\"", peer.id,
                                 "\" is no lab identifier: it has 1 to 63 lower-case "
                                 "letters, digits and hyphens"));
     }
     if (!seen.insert(peer.id).second) {
-      return Wrong(lab, "id", absl::StrCat("the lab \"", peer.id, "\" stands there twice"));
+      return Wrong(lab, "id", base::Concat("the lab \"", peer.id, "\" stands there twice"));
     }
     const std::filesystem::path& file = lab.GetPath("key_file");
     const absl::StatusOr<std::string> text = base::ReadSecretFile(file);
@@ -131,12 +131,12 @@ absl::Status ReadLabs(const base::Config& config, StudioConfig& studio) {
     const std::optional<rpc::AccessKey> key = rpc::ParseAccessKey(*text, 1);
     if (!key.has_value() || key->names[0] != studio.device.studio) {
       return Wrong(lab, "key_file",
-                   absl::StrCat(file.string(), " does not hold a lab key of the studio \"",
+                   base::Concat(file.string(), " does not hold a lab key of the studio \"",
                                 studio.device.studio, "\" (", studio.device.studio,
                                 ".SECRET); copy the key again from where the lab showed it"));
     }
     peer.channel = ChannelFrom(lab, "", *text);
-    peer.title = absl::StrCat("the lab \"", peer.id, "\" at ", peer.channel.address);
+    peer.title = base::Concat("the lab \"", peer.id, "\" at ", peer.channel.address);
     studio.labs.push_back(std::move(peer));
   }
   return absl::OkStatus();
@@ -153,13 +153,13 @@ absl::Status ReadRoots(const base::Config& config, StudioConfig& studio) {
     for (const std::string& other : studio.roots) {
       if (IsWithin(root, other) || IsWithin(other, root)) {
         return Wrong(watch, "path",
-                     absl::StrCat("the watched folders ", root, " and ", other,
+                     base::Concat("the watched folders ", root, " and ", other,
                                   " lie inside one another; watch the outer one only"));
       }
     }
     if (IsWithin(studio.state.string(), root)) {
       return Wrong(config, "state",
-                   absl::StrCat("the state folder ", studio.state.string(),
+                   base::Concat("the state folder ", studio.state.string(),
                                 " lies in the watched folder ", root, "; choose another one"));
     }
     studio.roots.push_back(std::move(root));

@@ -32,7 +32,8 @@ class PrintQueue {
   PrintQueue(const PrintQueue&) = delete;
   PrintQueue& operator=(const PrintQueue&) = delete;
 
-  // Takes up what the last run left. Before anything can change jobs, and once. Errors of the store.
+  // Takes up what the last run left. Before anything can change jobs, and once. Errors of the
+  // store.
   absl::Status Recover();
   // Starts the threads; after Recover.
   void Start();

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+
 #include "lib/base/text.h"
 
 namespace proofline::imaging {

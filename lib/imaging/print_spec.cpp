@@ -1,6 +1,7 @@
 #include "lib/imaging/print_spec.h"
 
 #include <algorithm>
+
 #include "lib/base/text.h"
 
 namespace proofline::imaging {

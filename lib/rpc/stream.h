@@ -127,7 +127,11 @@ class SendingStream : public Reactor, public Stream, public std::enable_shared_f
     return true;
   }
 
-  void Finish(const absl::Status& status) final { End(status, /*drop_waiting=*/!status.ok()); }
+  void Finish(const absl::Status& status) final {
+    std::unique_lock lock(mutex_);
+    if (end_.has_value()) return;
+    End(std::move(lock), status, /*drop_waiting=*/!status.ok());
+  }
 
   bool over() const final {
     const std::lock_guard lock(mutex_);
@@ -145,14 +149,6 @@ class SendingStream : public Reactor, public Stream, public std::enable_shared_f
 
   virtual void HandleRoom() = 0;
   virtual void HandleDone() = 0;
-
-  void End(const absl::Status& status, bool drop_waiting) {
-    std::unique_lock lock(mutex_);
-    if (!end_.has_value()) end_ = status;
-    if (drop_waiting) DropWaiting();
-    Advance(std::move(lock));
-    room_.notify_all();
-  }
 
   // Starts something under the protection that Finish comes only after it: `Begin` is asked under
   // the lock whether to, `start` runs outside.
@@ -186,6 +182,14 @@ class SendingStream : public Reactor, public Stream, public std::enable_shared_f
   void DropWaiting() {
     for (const auto& [message, bytes] : waiting_) held_bytes_ -= bytes;
     waiting_.clear();
+  }
+
+  // The end that was asked for first stays.
+  void End(std::unique_lock<std::mutex> lock, const absl::Status& status, bool drop_waiting) {
+    if (!end_.has_value()) end_ = status;
+    if (drop_waiting) DropWaiting();
+    Advance(std::move(lock));
+    room_.notify_all();
   }
 
   // Starts the next write or the Finish, whichever is due. Touches nothing of this object after
@@ -224,7 +228,8 @@ class SendingStream : public Reactor, public Stream, public std::enable_shared_f
   }
 
   void OnCancel() final {
-    End(absl::CancelledError("the call was cancelled"), /*drop_waiting=*/true);
+    End(std::unique_lock(mutex_), absl::CancelledError("the call was cancelled"),
+        /*drop_waiting=*/true);
   }
 
   void OnDone() final {

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <filesystem>
 
+#include "lib/base/backoff.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/rpc/bearer.h"
@@ -152,7 +153,7 @@ class FakeStorefront : public v1::StorefrontService::Service {
       writer->Write(event);
       return {grpc::StatusCode::UNAVAILABLE, "going down"};
     }
-    while (!context->IsCancelled()) std::this_thread::yield();
+    while (!context->IsCancelled()) base::WaitFor({}, std::chrono::milliseconds(10));
     return grpc::Status::CANCELLED;
   }
 };

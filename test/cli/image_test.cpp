@@ -1,4 +1,5 @@
 // Image verbs in the program's own worker processes.
+#include <cstdlib>
 #include <filesystem>
 
 #include "lib/base/file.h"

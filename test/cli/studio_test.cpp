@@ -1,5 +1,5 @@
+#include <algorithm>
 #include <map>
-#include <mutex>
 #include <sstream>
 
 #include "google/protobuf/util/json_util.h"

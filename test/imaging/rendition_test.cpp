@@ -231,6 +231,46 @@ TEST_CASE("a picture that claims more pixels than the limit is refused undecoded
   CHECK(absl::IsResourceExhausted(FailureOf(liar)));
 }
 
+// A little-endian TIFF-like file with one directory, and a JPEG after it.
+std::string RawFile(int orientation, const std::string& preview) {
+  const auto number = [](std::uint32_t value, int bytes) {
+    std::string text;
+    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xFF);
+    return text;
+  };
+  const auto entry = [&](std::uint32_t tag, std::uint32_t type, std::uint32_t count,
+                         std::uint32_t value) {
+    return number(tag, 2) + number(type, 2) + number(count, 4) + number(value, 4);
+  };
+  constexpr std::uint32_t kEntries = 4;
+  constexpr std::uint32_t kPreviewAt = 8 + 2 + kEntries * 12 + 4;
+  return std::string("II*\0\x08\0\0\0", 8) + number(kEntries, 2) +
+         entry(274, 3, 1, static_cast<std::uint32_t>(orientation)) + entry(513, 4, 1, kPreviewAt) +
+         entry(514, 4, 1, static_cast<std::uint32_t>(preview.size())) +
+         entry(50706, 1, 4, 0x00000401) + number(0, 4) + preview;
+}
+
+TEST_CASE("a RAW file's preview is turned upright as the file says") {
+  const std::string raw = RawFile(6, test::Encoded(Scene(1500, 1000).rot270(), ".jpg[Q=96]"));
+  const Rendition proof = Proof(raw);
+  CHECK(proof.width == 800);
+  CHECK(proof.height == 533);
+  CHECK(test::Ssim(Reference(Scene(1500, 1000)), proof.jpeg) > 0.9);
+  CHECK(Inspect(raw, {})->format == "raw");
+  CHECK(Inspect(raw, {})->orientation == 6);
+  // A page needs real pixels.
+  const PrintRequest small{.edit = {}, .spec = {.width_px = 900, .height_px = 600}};
+  CHECK(RenderPrint(raw, small, {}).ok());
+  const PrintRequest large{.edit = {}, .spec = {.width_px = 3000, .height_px = 2000}};
+  CHECK(absl::IsFailedPrecondition(RenderPrint(raw, large, {}).status()));
+}
+
+TEST_CASE("a RAW file whose preview is too small or broken says so") {
+  CHECK(absl::IsFailedPrecondition(FailureOf(RawFile(1, SceneJpeg(600, 400)))));
+  const std::string jpeg = SceneJpeg(1500, 1000);
+  CHECK_FALSE(MakeRenditions(RawFile(1, jpeg.substr(0, jpeg.size() / 2)), {}, {}).ok());
+}
+
 TEST_CASE("a RAW file without a preview says so") {
   using std::string_view_literals::operator""sv;
   const std::string dng("II*\0\x08\0\0\0\x01\0\x12\xC6\x01\0\x04\0\0\0\x01\x04\0\0\0\0\0\0"sv);

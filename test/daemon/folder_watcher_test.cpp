@@ -1,0 +1,252 @@
+#include "daemon/folder_watcher.h"
+
+#include <map>
+#include <set>
+
+#include "test/daemon/studio_fixture.h"
+
+namespace proofline::studio::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Remembers what it heard.
+class Listener : public FolderListener {
+ public:
+  void OnFolderListed(const std::string&, const std::string& folder,
+                      const std::vector<ListedFile>& files, const std::stop_token&) override {
+    const std::lock_guard lock(mutex_);
+    ++listings_[folder];
+    for (const ListedFile& file : files) seen_.insert(JoinPath(folder, file.name));
+  }
+  void OnFolderGone(const std::string&, const std::string& folder,
+                    const std::stop_token&) override {
+    const std::lock_guard lock(mutex_);
+    gone_.insert(folder);
+  }
+  void OnRootListed(const std::string& root, const std::stop_token&) override {
+    const std::lock_guard lock(mutex_);
+    ++rounds_[root];
+  }
+  bool OnFileEvent(const std::string&, const std::string& path) override {
+    const std::lock_guard lock(mutex_);
+    if (refuse_) return false;
+    events_.insert(path);
+    seen_.insert(path);
+    return true;
+  }
+
+  bool Saw(const std::string& path) const { return Holds(seen_, path); }
+  bool HeardOf(const std::string& path) const { return Holds(events_, path); }
+  bool LostFolder(const std::string& path) const { return Holds(gone_, path); }
+  int rounds(const std::string& root) const { return Number(rounds_, root); }
+  int listings(const std::string& folder) const { return Number(listings_, folder); }
+  void RefuseEvents() {
+    const std::lock_guard lock(mutex_);
+    refuse_ = true;
+  }
+  void Forget() {
+    const std::lock_guard lock(mutex_);
+    seen_.clear();
+    events_.clear();
+  }
+
+ private:
+  bool Holds(const std::set<std::string>& set, const std::string& path) const {
+    const std::lock_guard lock(mutex_);
+    return set.contains(path);
+  }
+  int Number(const std::map<std::string, int>& map, const std::string& key) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = map.find(key);
+    return found == map.end() ? 0 : found->second;
+  }
+
+  mutable std::mutex mutex_;
+  std::set<std::string> seen_, events_, gone_;
+  std::map<std::string, int> rounds_, listings_;
+  bool refuse_ = false;
+};
+
+struct Watched {
+  Watched() : root((folder / "root").string()) { fs::create_directory(root); }
+  std::string path(const std::string& name) const { return root + "/" + name; }
+  void Start(const std::vector<std::string>& roots = {}) {
+    FolderWatcher::Options options;
+    options.roots = roots.empty() ? std::vector<std::string>{root} : roots;
+    options.root_retry = std::chrono::milliseconds(20);
+    watcher.emplace(options, listener);
+    REQUIRE(watcher->Start().ok());
+    REQUIRE(Eventually([&] { return listener.rounds(root) > 0; }));
+  }
+
+  proofline::test::TempDir folder;
+  const std::string root;
+  Listener listener;
+  std::optional<FolderWatcher> watcher;
+};
+
+TEST_CASE("the first listing finds everything that may be an original") {
+  Watched w;
+  WriteFile(w.path("a.jpg"), "x");
+  WriteFile(w.path("deep/er/b.jpg"), "x");
+  WriteFile(w.path("empty.jpg"), "");
+  WriteFile(w.path(".hidden/c.jpg"), "x");
+  WriteFile(w.path("d.jpg.part"), "x");
+  w.Start();
+  CHECK(w.listener.Saw(w.path("a.jpg")));
+  CHECK(w.listener.Saw(w.path("deep/er/b.jpg")));
+  CHECK_FALSE(w.listener.Saw(w.path("empty.jpg")));
+  CHECK_FALSE(w.listener.Saw(w.path(".hidden/c.jpg")));
+  CHECK_FALSE(w.listener.Saw(w.path("d.jpg.part")));
+}
+
+TEST_CASE("files in folders made a moment before are found at any depth") {
+  Watched w;
+  w.Start();
+  for (int i = 0; i < 20; ++i) {
+    std::string folder = "burst" + std::to_string(i);
+    for (int depth = 0; depth < 8; ++depth) {
+      folder += "/d";
+      WriteFile(w.path(folder + "/f.jpg"), "x");
+    }
+  }
+  for (int i = 0; i < 20; ++i) {
+    std::string folder = "burst" + std::to_string(i);
+    for (int depth = 0; depth < 8; ++depth) {
+      folder += "/d";
+      const std::string path = w.path(folder + "/f.jpg");
+      CHECK(Eventually([&] { return w.listener.Saw(path); }));
+    }
+  }
+}
+
+TEST_CASE("writing, renaming and deleting a file are heard of") {
+  Watched w;
+  WriteFile(w.path("sub/a.jpg"), "x");
+  w.Start();
+  WriteFile(w.path("sub/new.jpg"), "x");
+  CHECK(Eventually([&] { return w.listener.HeardOf(w.path("sub/new.jpg")); }));
+  fs::rename(w.path("sub/a.jpg"), w.path("sub/b.jpg"));
+  CHECK(Eventually([&] { return w.listener.HeardOf(w.path("sub/a.jpg")); }));
+  CHECK(Eventually([&] { return w.listener.HeardOf(w.path("sub/b.jpg")); }));
+  w.listener.Forget();
+  fs::remove(w.path("sub/b.jpg"));
+  CHECK(Eventually([&] { return w.listener.HeardOf(w.path("sub/b.jpg")); }));
+}
+
+TEST_CASE("a folder moved in is listed, moved within is lost and found, moved out is lost") {
+  Watched w;
+  w.Start();
+  WriteFile(w.folder / "outside/in/a.jpg", "x");
+  fs::rename(w.folder / "outside", w.path("inside"));
+  CHECK(Eventually([&] { return w.listener.Saw(w.path("inside/in/a.jpg")); }));
+
+  fs::rename(w.path("inside"), w.path("renamed"));
+  CHECK(Eventually([&] { return w.listener.LostFolder(w.path("inside")); }));
+  CHECK(Eventually([&] { return w.listener.Saw(w.path("renamed/in/a.jpg")); }));
+  // Its events come under its new name.
+  CHECK(Eventually([&] { return w.listener.listings(w.path("renamed/in")) > 0; }));
+  WriteFile(w.path("renamed/in/b.jpg"), "x");
+  CHECK(Eventually([&] { return w.listener.HeardOf(w.path("renamed/in/b.jpg")); }));
+  CHECK_FALSE(w.listener.HeardOf(w.path("inside/in/b.jpg")));
+
+  fs::rename(w.path("renamed"), w.folder / "outside");
+  CHECK(Eventually([&] { return w.listener.LostFolder(w.path("renamed")); }));
+}
+
+TEST_CASE("a rescan lists everything again") {
+  Watched w;
+  WriteFile(w.path("sub/a.jpg"), "x");
+  w.Start();
+  w.listener.Forget();
+  const int rounds = w.listener.rounds(w.root);
+  w.watcher->Rescan();
+  CHECK(Eventually([&] { return w.listener.rounds(w.root) > rounds; }));
+  CHECK(w.listener.Saw(w.path("sub/a.jpg")));
+}
+
+TEST_CASE("an event there was no room for has its folder listed") {
+  Watched w;
+  fs::create_directory(w.path("sub"));
+  w.Start();
+  w.listener.RefuseEvents();
+  WriteFile(w.path("sub/a.jpg"), "x");
+  CHECK(Eventually([&] { return w.listener.Saw(w.path("sub/a.jpg")); }));
+  CHECK_FALSE(w.listener.HeardOf(w.path("sub/a.jpg")));
+}
+
+TEST_CASE("symbolic links lead nowhere, neither out nor round in circles") {
+  Watched w;
+  WriteFile(w.folder / "secret/a.jpg", "x");
+  WriteFile(w.path("sub/real.jpg"), "x");
+  fs::create_directory_symlink(w.folder / "secret", w.path("out"));
+  fs::create_directory_symlink(w.root, w.path("sub/loop"));
+  fs::create_symlink(w.folder / "secret/a.jpg", w.path("link.jpg"));
+  w.Start();
+  CHECK(w.listener.Saw(w.path("sub/real.jpg")));
+  CHECK_FALSE(w.listener.Saw(w.path("out/a.jpg")));
+  CHECK_FALSE(w.listener.Saw(w.path("link.jpg")));
+  CHECK_FALSE(w.listener.Saw(w.path("sub/loop/sub/real.jpg")));
+}
+
+TEST_CASE("a watched folder may itself be a symbolic link") {
+  Watched w;
+  fs::create_directory_symlink(w.root, w.folder / "link");
+  const std::string root = (w.folder / "link").string();
+  WriteFile(w.path("a.jpg"), "x");
+  FolderWatcher watcher({{root}, std::chrono::hours(1), std::chrono::seconds(1)}, w.listener);
+  REQUIRE(watcher.Start().ok());
+  CHECK(Eventually([&] { return w.listener.Saw(root + "/a.jpg"); }));
+  WriteFile(w.path("b.jpg"), "x");
+  CHECK(Eventually([&] { return w.listener.HeardOf(root + "/b.jpg"); }));
+}
+
+TEST_CASE("names that are not UTF-8 are names like others") {
+  Watched w;
+  WriteFile(w.path("caf\xE9/\xFF.jpg"), "x");
+  w.Start();
+  CHECK(w.listener.Saw(w.path("caf\xE9/\xFF.jpg")));
+  WriteFile(w.path("caf\xE9/\xFE.jpg"), "x");
+  CHECK(Eventually([&] { return w.listener.HeardOf(w.path("caf\xE9/\xFE.jpg")); }));
+}
+
+TEST_CASE("a missing folder is told of, and watched as soon as it appears") {
+  Watched w;
+  const std::string later = (w.folder / "later").string();
+  w.Start({w.root, later});
+  REQUIRE(w.watcher->roots().size() == 2);
+  CHECK(w.watcher->roots()[0].message.empty());
+  CHECK(w.watcher->roots()[1].message.find("not there") != std::string::npos);
+  WriteFile(later + "/a.jpg", "x");
+  CHECK(Eventually([&] { return w.listener.Saw(later + "/a.jpg"); }));
+  CHECK(w.watcher->roots()[1].message.empty());
+  CHECK(Eventually([&] { return w.listener.listings(later) > 0; }));
+  WriteFile(later + "/b.jpg", "x");
+  CHECK(Eventually([&] { return w.listener.HeardOf(later + "/b.jpg"); }));
+}
+
+TEST_CASE("a watched folder that disappears loses nothing and is found again") {
+  Watched w;
+  WriteFile(w.path("sub/a.jpg"), "x");
+  w.Start();
+  fs::rename(w.root, w.folder / "away");
+  CHECK(Eventually([&] { return !w.watcher->roots()[0].message.empty(); }));
+  CHECK_FALSE(w.listener.LostFolder(w.root));
+  w.listener.Forget();
+  fs::rename(w.folder / "away", w.root);
+  CHECK(Eventually([&] { return w.listener.Saw(w.path("sub/a.jpg")); }));
+  CHECK(w.watcher->roots()[0].message.empty());
+}
+
+TEST_CASE("without any of its folders the watcher says so and does not start") {
+  proofline::test::TempDir folder;
+  Listener listener;
+  FolderWatcher watcher({{(folder / "none").string()}}, listener);
+  const absl::Status status = watcher.Start();
+  CHECK(absl::IsNotFound(status));
+  CHECK(status.message().find((folder / "none").string()) != std::string::npos);
+}
+
+}  // namespace
+}  // namespace proofline::studio::test
