@@ -76,8 +76,9 @@ absl::Status FolderWatcher::Start() {
   // Tells of every mount and unmount; without it the next rescan shows them.
   mounts_.Reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
   if (!inotify_) {
-    spdlog::warn("{}; new files are found by looking through the folders at every scan.interval",
-                 base::ErrnoStatus(errno, "the kernel does not report events").message());
+    spdlog::warn(
+        "{}; new files are found by looking through the folders at every scan.interval",
+        base::ToStd(base::ErrnoStatus(errno, "the kernel does not report events").message()));
   }
   events_ = std::jthread([this](const std::stop_token& stop) { RunEvents(stop); });
   scans_ = std::jthread([this](const std::stop_token& stop) { RunScans(stop); });
@@ -244,19 +245,25 @@ void FolderWatcher::DropWatches(const std::string& folder) {
 
 // ---- Listing
 
+bool FolderWatcher::AllRootsPresent() const {
+  return std::all_of(roots_.begin(), roots_.end(),
+                     [](const auto& root) { return root.second.present; });
+}
+
 void FolderWatcher::RunScans(const std::stop_token& stop) {
   base::SteadyTime next_rescan = std::chrono::steady_clock::now() + options_.rescan_interval;
   std::unique_lock lock(mutex_);
   PushAllRoots();
   while (!stop.stop_requested()) {
     if (work_.empty()) {
-      const bool all_present = std::all_of(roots_.begin(), roots_.end(),
-                                           [](const auto& root) { return root.second.present; });
+      const bool all_present = AllRootsPresent();
       base::SteadyTime wake = next_rescan;
       if (!all_present) {
         wake = std::min(wake, std::chrono::steady_clock::now() + options_.root_retry);
       }
-      work_added_.wait_until(lock, stop, wake, [this] { return !work_.empty(); });
+      // A root that is lost meanwhile makes the wait a shorter one.
+      work_added_.wait_until(lock, stop, wake,
+                             [&] { return !work_.empty() || (all_present && !AllRootsPresent()); });
       if (stop.stop_requested()) return;
       if (!all_present) FindMissingRoots();
       if (std::chrono::steady_clock::now() >= next_rescan) {
@@ -311,7 +318,8 @@ void FolderWatcher::List(const Work& work, const std::stop_token& stop) {
     } else if (error != ENOENT && error != ENOTDIR && error != ELOOP) {
       spdlog::warn(
           "{}; what is in it is not seen",
-          base::ErrnoStatus(error, base::Concat("cannot look into ", work.folder)).message());
+          base::ToStd(
+              base::ErrnoStatus(error, base::Concat("cannot look into ", work.folder)).message()));
     }
     return;
   }
@@ -335,7 +343,8 @@ void FolderWatcher::List(const Work& work, const std::stop_token& stop) {
     // Half a listing would make the other half look deleted.
     spdlog::warn(
         "{}; it is read again later",
-        base::ErrnoStatus(errno, base::Concat("cannot read the folder ", work.folder)).message());
+        base::ToStd(base::ErrnoStatus(errno, base::Concat("cannot read the folder ", work.folder))
+                        .message()));
     return;
   }
   std::sort(files.begin(), files.end(),

@@ -120,6 +120,7 @@ class FolderWatcher {
   void AddWatch(const std::string& root, const std::string& folder);
   void DropWatches(const std::string& folder);
   void LoseRoot(const std::string& root, const std::string& message);
+  bool AllRootsPresent() const;
   void FindMissingRoots();
   void CheckRoots();
 

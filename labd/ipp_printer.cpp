@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
+#include "labd/ipp_printer_request.h"
 #include "lib/base/backoff.h"
 #include "lib/base/kill_point.h"
 #include "lib/base/text.h"
@@ -17,11 +17,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPoll{100};
 constexpr milliseconds kLastPoll{1'000};
-// Half a millimetre, in 1/100 mm: as far as a sheet may be from the product's paper.
-constexpr int kPaperTolerance = 50;
 // Polls after which a document that is still coming in is given up.
 constexpr int kIncomingPolls = 40;
-constexpr std::string_view kJpeg = "image/jpeg";
 
 constexpr std::string_view kCannotKnow =
     "the lab cannot know whether this page was printed; look at the printer's output, then confirm "
@@ -29,111 +26,6 @@ constexpr std::string_view kCannotKnow =
 
 bool Has(const std::vector<std::string>& list, std::string_view value) {
   return std::find(list.begin(), list.end(), value) != list.end();
-}
-
-std::string Choose(const std::vector<std::string>& supported, std::string_view wanted) {
-  return Has(supported, wanted) ? std::string(wanted) : std::string();
-}
-
-// "glossy" is what IPP calls "photographic-glossy", if the printer has that.
-std::string MediaType(const std::vector<std::string>& supported, const std::string& surface) {
-  if (surface.empty()) return "";
-  if (Has(supported, surface)) return surface;
-  return Choose(supported, "photographic-" + surface);
-}
-
-std::string Paper(int width, int height) {
-  return DescribePaper({std::int64_t{width} * 10, std::int64_t{height} * 10});
-}
-
-std::string PapersOf(const IppFacts& facts) {
-  std::vector<std::string> names;
-  for (const IppMedia& media : facts.media) {
-    std::string name = Paper(media.max_width, media.max_height);
-    if (media.min_width != media.max_width) name = "up to " + name;
-    if (!Has(names, name)) names.push_back(std::move(name));
-  }
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "no paper that it tells of" : text;
-}
-
-int Distance(int value, int low, int high) { return std::max({low - value, value - high, 0}); }
-
-// The smallest margin that a side can have, which must lie within the product's border.
-std::optional<int> Margin(const std::vector<int>& supported, int border) {
-  if (supported.empty()) return 0;
-  const int smallest = *std::min_element(supported.begin(), supported.end());
-  if (smallest > border) return std::nullopt;
-  return smallest;
-}
-
-absl::Status ChooseMargins(const Product& product, const IppFacts& facts, IppJobRequest& request) {
-  const int border = static_cast<int>(product.border_um / 10);
-  const auto left = Margin(facts.margins_left, border);
-  const auto right = Margin(facts.margins_right, border);
-  const auto top = Margin(facts.margins_top, border);
-  const auto bottom = Margin(facts.margins_bottom, border);
-  if (!left || !right || !top || !bottom) {
-    return absl::FailedPreconditionError(base::Concat(
-        "product \"", product.id, "\" needs ",
-        border == 0 ? "printing to the edge of the sheet" : "smaller margins",
-        ", which the printer cannot do; give the product a wider border or another printer"));
-  }
-  request.margin_left = *left;
-  request.margin_right = *right;
-  request.margin_top = *top;
-  request.margin_bottom = *bottom;
-  return absl::OkStatus();
-}
-
-absl::Status ChooseMedia(const Product& product, const IppFacts& facts, IppJobRequest& request) {
-  const int width = static_cast<int>((product.paper.width_um + 5) / 10);
-  const int height = static_cast<int>((product.paper.height_um + 5) / 10);
-  int best = kPaperTolerance + 1;
-  for (const IppMedia& media : facts.media) {
-    const int distance = std::max(Distance(width, media.min_width, media.max_width),
-                                  Distance(height, media.min_height, media.max_height));
-    if (distance >= best) continue;
-    best = distance;
-    request.media_width = std::clamp(width, media.min_width, media.max_width);
-    request.media_height = std::clamp(height, media.min_height, media.max_height);
-  }
-  if (best <= kPaperTolerance) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      base::Concat("the printer has no ", DescribePaper(product.paper), " paper, which product \"",
-                   product.id, "\" is printed on; it has ", PapersOf(facts),
-                   ". Correct the product or give it another printer"));
-}
-
-struct Reason {
-  std::string_view keyword;
-  std::string_view words;
-};
-
-// Of printer-state-reasons: what stops pages.
-constexpr Reason kHindrances[] = {
-    {"media-empty", "out of paper"},
-    {"media-needed", "the right paper is not loaded"},
-    {"media-jam", "paper jam"},
-    {"input-tray-missing", "the paper tray is missing"},
-    {"cover-open", "its cover is open"},
-    {"door-open", "its door is open"},
-    {"interlock-open", "it is open"},
-    {"marker-supply-empty", "out of ink"},
-    {"toner-empty", "out of toner"},
-    {"marker-waste-full", "its waste container is full"},
-    {"output-area-full", "its output tray is full"},
-    {"spool-area-full", "its memory is full"},
-    {"offline", "it is offline"},
-    {"paused", "it is paused"},
-    {"shutdown", "it is shutting down"},
-};
-
-std::string Join(const std::vector<std::string>& list) {
-  std::string text;
-  for (const std::string& part : list) text += (text.empty() ? "" : ", ") + part;
-  return text;
 }
 
 // What the printer says of a job that ended badly.
@@ -151,45 +43,6 @@ PrinterHealth HealthOf(const absl::Status& status) {
 }
 
 }  // namespace
-
-std::string Hindrance(const IppFacts& facts) {
-  for (const std::string& reason : facts.reasons) {
-    std::string_view keyword = reason;
-    if (keyword.ends_with("-warning") || keyword.ends_with("-report")) continue;
-    if (keyword.ends_with("-error")) keyword.remove_suffix(6);
-    for (const Reason& known : kHindrances) {
-      if (known.keyword == keyword) return std::string(known.words);
-    }
-  }
-  if (facts.state == IppFacts::State::kStopped) {
-    const std::string says = facts.message.empty() ? Join(facts.reasons) : facts.message;
-    return says.empty() ? "it is stopped" : "it is stopped: " + says;
-  }
-  if (!facts.accepting) return "it takes no jobs now";
-  return "";
-}
-
-absl::StatusOr<IppJobRequest> RequestFor(const Product& product, const IppFacts& facts) {
-  IppJobRequest request;
-  if (!facts.formats.empty() && !Has(facts.formats, kJpeg)) {
-    return absl::FailedPreconditionError(
-        base::Concat("the printer does not print JPEG, only ", Join(facts.formats),
-                     "; use it through a CUPS queue, which converts"));
-  }
-  request.format = kJpeg;
-  if (absl::Status media = ChooseMedia(product, facts, request); !media.ok()) return media;
-  if (absl::Status margins = ChooseMargins(product, facts, request); !margins.ok()) return margins;
-  request.media_type = MediaType(facts.media_types, product.surface);
-  request.print_scaling = Choose(facts.print_scalings, "none");
-  request.content_optimize = Choose(facts.content_optimizes, "photo");
-  const auto offers = [](const std::vector<int>& list, int value) {
-    return std::find(list.begin(), list.end(), value) != list.end() ? value : 0;
-  };
-  request.quality = offers(facts.qualities, 5);         // high
-  request.orientation = offers(facts.orientations, 3);  // portrait, as the sheet is fed
-  request.with_copies = facts.max_copies > 1;
-  return request;
-}
 
 // One submission on its way.
 struct IppPrinter::Run {
@@ -227,9 +80,7 @@ IppPrinter::IppPrinter(std::string uri, std::unique_ptr<IppClient> client)
 PrinterHealth IppPrinter::Probe(const std::stop_token& stop) {
   const absl::StatusOr<IppFacts> facts = client_->GetPrinter(stop);
   if (!facts.ok()) return HealthOf(facts.status());
-  const std::string hindrance = Hindrance(*facts);
-  if (!hindrance.empty()) return {true, false, hindrance};
-  return {true, true, facts->message};
+  return HealthOf(*facts);
 }
 
 absl::StatusOr<int> IppPrinter::Prepare(const Product& product, const std::stop_token& stop) {
@@ -344,7 +195,7 @@ IppPrinter::Step IppPrinter::Send(Run& run) {
   if (run.sent_nothing) return CheckStillEmpty(run);
   base::KillPoint("lab.print.sending");
   const IppSendResult sent = client_->SendDocument(
-      run.submission.printer_job(), run.ticket.page, std::string(kJpeg),
+      run.submission.printer_job(), run.ticket.page, std::string(kIppPageFormat),
       [&] {
         record::Submission written = run.submission;
         written.set_step(record::Submission::STEP_WRITTEN);
@@ -421,7 +272,10 @@ IppPrinter::Step IppPrinter::ResolveEnded(Run& run, const IppJob& job) {
 }
 
 IppPrinter::Step IppPrinter::ResolveUnended(Run& run, const IppJob& job) {
-  if (Has(job.reasons, "job-incoming") && run.polls < kIncomingPolls) {
+  // Only what has been written whole can still be on its way in.
+  const bool incoming =
+      run.submission.step() >= record::Submission::STEP_WRITTEN && Has(job.reasons, "job-incoming");
+  if (incoming && run.polls < kIncomingPolls) {
     run.log.Report({true, true, "the printer still receives a page"});
     run.Wait();
     return std::nullopt;
@@ -454,16 +308,7 @@ IppPrinter::Step IppPrinter::ResolveUnended(Run& run, const IppJob& job) {
 void IppPrinter::ReportPrinter(Run& run) {
   const absl::StatusOr<IppFacts> facts = client_->GetPrinter(run.stop);
   if (absl::IsCancelled(facts.status())) return;
-  if (!facts.ok()) {
-    run.log.Report(HealthOf(facts.status()));
-    return;
-  }
-  const std::string hindrance = Hindrance(*facts);
-  if (!hindrance.empty()) {
-    run.log.Report({true, false, hindrance});
-  } else {
-    run.log.Report({true, true, facts->message});
-  }
+  run.log.Report(facts.ok() ? HealthOf(*facts) : HealthOf(facts.status()));
 }
 
 IppPrinter::Step IppPrinter::Follow(Run& run) {

@@ -53,11 +53,4 @@ class IppPrinter : public Printer {
   const std::unique_ptr<IppClient> client_;
 };
 
-// What is asked of a printer for a product. FailedPrecondition when the printer cannot make it,
-// with a sentence that names the paper and what the printer has. For tests.
-absl::StatusOr<IppJobRequest> RequestFor(const Product& product, const IppFacts& facts);
-
-// What keeps a printer from printing, in words; empty if nothing does. For tests.
-std::string Hindrance(const IppFacts& facts);
-
 }  // namespace proofline::lab

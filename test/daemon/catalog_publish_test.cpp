@@ -141,20 +141,18 @@ TEST_CASE("an update with an old etag changes nothing") {
   studio.Add("a.jpg", "a");
   const record::Photo photo = studio.At("a.jpg");
   Rename(studio, photo.id(), "first");
-  const absl::Status status =
-      studio.catalog()
-          .Update(photo.id(), std::to_string(photo.revision()),
-                  [](record::Photo& record) {
-                    record.mutable_entered()->set_title("second");
-                    return absl::OkStatus();
-                  })
-          .status();
+  const absl::Status status = studio.catalog()
+                                  .Update(photo.id(), std::to_string(photo.revision()),
+                                          [](record::Photo& record) {
+                                            record.mutable_entered()->set_title("second");
+                                            return absl::OkStatus();
+                                          })
+                                  .status();
   CHECK(absl::IsAborted(status));
   CHECK(studio.At("a.jpg").entered().title() == "first");
-  CHECK(absl::IsNotFound(
-      studio.catalog()
-          .Update("nobody", "", [](record::Photo&) { return absl::OkStatus(); })
-          .status()));
+  CHECK(absl::IsNotFound(studio.catalog()
+                             .Update("nobody", "", [](record::Photo&) { return absl::OkStatus(); })
+                             .status()));
 }
 
 TEST_CASE("a host that forgot what it had acknowledged gets it again") {

@@ -181,7 +181,8 @@ TEST_CASE("a file that was only touched is not rendered again") {
   studio.Add("a.jpg", "picture");
   studio.RenderAll();
   studio.AcknowledgeAll();
-  fs::last_write_time(studio.path("a.jpg"), fs::file_time_type::clock::now() + std::chrono::hours(1));
+  fs::last_write_time(studio.path("a.jpg"),
+                      fs::file_time_type::clock::now() + std::chrono::hours(1));
   studio.Record({"a.jpg"});
   const std::optional<RenderTask> task = studio.Take();
   REQUIRE(task.has_value());
@@ -350,8 +351,7 @@ TEST_CASE("an original is found by what was ordered, wherever it lies by now") {
   SECTION("other content by now") {
     WriteFile(studio.path("a.jpg"), "not the picture");
     studio.Record({"a.jpg"});
-    const absl::StatusOr<OriginalPlaces> places =
-        studio.catalog().FindOriginal(id, digest, 7);
+    const absl::StatusOr<OriginalPlaces> places = studio.catalog().FindOriginal(id, digest, 7);
     REQUIRE(places.ok());
     CHECK(places->files.empty());
     CHECK(places->changed);

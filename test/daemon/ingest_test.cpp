@@ -15,9 +15,9 @@ class Line {
   ~Line() { Stop(); }
 
   void Start(std::size_t capacity = 1000) {
-    ingest_.emplace(SettleQueue::Options{std::chrono::milliseconds(30), std::chrono::seconds(5),
-                                         capacity},
-                    studio.catalog());
+    ingest_.emplace(
+        SettleQueue::Options{std::chrono::milliseconds(30), std::chrono::seconds(5), capacity},
+        studio.catalog());
     FolderWatcher::Options options;
     options.roots = {studio.root()};
     options.root_retry = std::chrono::milliseconds(20);

@@ -49,9 +49,9 @@ std::string FakeJpeg(const std::string& body);
 // Renditions as the image library would return them for a file with this content.
 inline imaging::Renditions FakeRenditions(const std::string& content, std::size_t proof_bytes = 0) {
   imaging::Renditions made;
-  made.renditions = {{"thumbnail", 320, 240, FakeJpeg("thumbnail of " + content)},
-                     {"proof", 1600, 1200,
-                      FakeJpeg("proof of " + content + std::string(proof_bytes, '.'))}};
+  made.renditions = {
+      {"thumbnail", 320, 240, FakeJpeg("thumbnail of " + content)},
+      {"proof", 1600, 1200, FakeJpeg("proof of " + content + std::string(proof_bytes, '.'))}};
   made.facts.format = "jpeg";
   made.facts.width = 4000;
   made.facts.height = 3000;
@@ -105,8 +105,7 @@ class Studio {
     while (std::optional<RenderTask> task = Take()) {
       std::ifstream file(task->path, std::ios::binary);
       const std::string content((std::istreambuf_iterator<char>(file)), {});
-      const absl::StatusOr<bool> known =
-          catalog_->FinishIfKnown(*task, base::Sha256Of(content));
+      const absl::StatusOr<bool> known = catalog_->FinishIfKnown(*task, base::Sha256Of(content));
       REQUIRE(known.ok());
       if (*known) continue;
       REQUIRE(catalog_->FinishRendered(*task, FakeRenditions(content, proof_bytes), true).ok());
@@ -123,9 +122,7 @@ class Studio {
     REQUIRE(pending.ok());
     return *std::move(pending);
   }
-  void AcknowledgeAll() {
-    REQUIRE(catalog_->Acknowledge(catalog_->last_sequence(), {}).ok());
-  }
+  void AcknowledgeAll() { REQUIRE(catalog_->Acknowledge(catalog_->last_sequence(), {}).ok()); }
 
  private:
   const DeviceName device_{"demo", "front-desk"};
@@ -139,10 +136,15 @@ inline std::string FakeJpeg(const std::string& body) {
   // Start, frame of one component, one Huffman table of each class, scan: the least a header has.
   static const std::string header =
       "\xFF\xD8"s
-      "\xFF\xDB\x00\x43\x00"s + std::string(64, '\x10') +
+      "\xFF\xDB\x00\x43\x00"s +
+      std::string(64, '\x10') +
       "\xFF\xC0\x00\x0B\x08\x00\x08\x00\x08\x01\x01\x11\x00"s
-      "\xFF\xC4\x00\x14\x00\x01"s + std::string(15, '\0') + "\x00"s
-      "\xFF\xC4\x00\x14\x10\x01"s + std::string(15, '\0') + "\x00"s
+      "\xFF\xC4\x00\x14\x00\x01"s +
+      std::string(15, '\0') +
+      "\x00"s
+      "\xFF\xC4\x00\x14\x10\x01"s +
+      std::string(15, '\0') +
+      "\x00"s
       "\xFF\xDA\x00\x08\x01\x01\x00\x00\x3F\x00"s;
   return header + body + "\xFF\xD9"s;
 }

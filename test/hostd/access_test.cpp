@@ -24,8 +24,8 @@ struct Door {
     auto opened = Store::Open(dir / "store", kCache, clock);
     REQUIRE(opened.ok());
     store = *std::move(opened);
-    access = std::make_unique<Access>(*store, clock, IdentifierHasher(std::string(32, 'k')),
-                                      hours(12));
+    access =
+        std::make_unique<Access>(*store, clock, IdentifierHasher(std::string(32, 'k')), hours(12));
   }
 
   pb::Customer AddCustomer(const std::string& id, const std::string& identifier = "") {

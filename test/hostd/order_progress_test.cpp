@@ -72,10 +72,10 @@ void AddLine(pb::ReportProgressRequest& report, int number, pb::ItemState state,
 TEST_CASE("Exactly the steps of the table may follow one another") {
   // Rows from, columns to: unspecified, received, held, released, transferring, at lab, printing,
   // printed, completed, cancelled, failed.
-  constexpr std::string_view kMay[kOrderStates] = {
-      "0100000000 0", "0011000001 0", "0001000001 0", "0000111111 1",
-      "0000011111 1", "0000001111 1", "0000000111 1", "0000001011 1",
-      "0000000000 0", "0000000000 0", "0000111111 0"};
+  constexpr std::string_view kMay[kOrderStates] = {"0100000000 0", "0011000001 0", "0001000001 0",
+                                                   "0000111111 1", "0000011111 1", "0000001111 1",
+                                                   "0000000111 1", "0000001011 1", "0000000000 0",
+                                                   "0000000000 0", "0000111111 0"};
   for (int from = 0; from < kOrderStates; ++from) {
     for (int to = 0; to < kOrderStates; ++to) {
       const char may = to == 10 ? kMay[from][11] : kMay[from][static_cast<std::size_t>(to)];
@@ -105,13 +105,12 @@ TEST_CASE("A held share counts as printing once paper may have been used") {
   pb::Order order = TwoShares();
   order.mutable_shares(0)->set_state(pb::JOB_STATE_HELD);
   order.mutable_shares(1)->set_state(pb::JOB_STATE_RECEIVED);
-  for (const auto& [item, expected] :
-       {std::pair{pb::ITEM_STATE_WAITING, pb::ORDER_STATE_AT_LAB},
-        std::pair{pb::ITEM_STATE_RENDERED, pb::ORDER_STATE_AT_LAB},
-        std::pair{pb::ITEM_STATE_FAILED, pb::ORDER_STATE_AT_LAB},
-        std::pair{pb::ITEM_STATE_PRINTING, pb::ORDER_STATE_PRINTING},
-        std::pair{pb::ITEM_STATE_PRINTED, pb::ORDER_STATE_PRINTING},
-        std::pair{pb::ITEM_STATE_HELD, pb::ORDER_STATE_PRINTING}}) {
+  for (const auto& [item, expected] : {std::pair{pb::ITEM_STATE_WAITING, pb::ORDER_STATE_AT_LAB},
+                                       std::pair{pb::ITEM_STATE_RENDERED, pb::ORDER_STATE_AT_LAB},
+                                       std::pair{pb::ITEM_STATE_FAILED, pb::ORDER_STATE_AT_LAB},
+                                       std::pair{pb::ITEM_STATE_PRINTING, pb::ORDER_STATE_PRINTING},
+                                       std::pair{pb::ITEM_STATE_PRINTED, pb::ORDER_STATE_PRINTING},
+                                       std::pair{pb::ITEM_STATE_HELD, pb::ORDER_STATE_PRINTING}}) {
     order.mutable_lines(1)->set_state(item);
     CHECK(StateOfShares(order) == expected);
   }
@@ -156,8 +155,7 @@ TEST_CASE("An old report, or one sent again, changes nothing") {
 TEST_CASE("Reports about what is not the device's are refused") {
   pb::Order order = TwoShares();
   const std::string before = order.SerializeAsString();
-  CHECK(absl::IsNotFound(
-      ApplyProgress(order, "d3", Report(1, pb::JOB_STATE_OPEN), {}).status()));
+  CHECK(absl::IsNotFound(ApplyProgress(order, "d3", Report(1, pb::JOB_STATE_OPEN), {}).status()));
   pb::ReportProgressRequest report = Report(1, pb::JOB_STATE_OPEN);
   report.set_lab("studios/s/labs/other");
   CHECK(absl::IsNotFound(ApplyProgress(order, "d1", report, {}).status()));

@@ -257,6 +257,9 @@ TEST_CASE("an upload that breaks the rules is refused and harms nothing") {
       if (!stream->Write(request)) break;
     }
     stream->WritesDone();
+    pb::UploadOriginalResponse response;
+    while (stream->Read(&response)) {
+    }
     return stream->Finish();
   };
   pb::UploadOriginalRequest start, chunk;

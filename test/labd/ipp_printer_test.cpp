@@ -4,6 +4,7 @@
 
 #include <deque>
 
+#include "labd/ipp_printer_request.h"
 #include "test/catch.h"
 
 namespace proofline::lab {
@@ -351,6 +352,8 @@ TEST_CASE("papers are taken within half a millimetre and with the printer's own 
   CHECK_FALSE(RequestFor(Photo("6x4in"), facts).ok());
   facts.media = {{8000, 33000, 10000, 60000}};
   CHECK(RequestFor(Photo("8x12in"), facts)->media_height == 30480);
+  facts.media.clear();
+  CHECK(RequestFor(Photo("8x12in"), facts)->media_width == 20320);
 }
 
 TEST_CASE("a printer with margins takes only products whose border covers them") {
@@ -377,6 +380,9 @@ TEST_CASE("what hinders a printer is said in words") {
   CHECK(Hindrance(facts).empty());
   facts.reasons = {"media-empty-warning", "marker-supply-low-report"};
   CHECK(Hindrance(facts).empty());
+  // A tray is empty, and another one may not be.
+  CHECK(HealthOf(facts).ready);
+  CHECK(HealthOf(facts).message == "out of paper");
   facts.reasons = {"media-empty-error"};
   CHECK(Hindrance(facts) == "out of paper");
   facts.reasons = {"cover-open"};

@@ -60,6 +60,24 @@ TEST_CASE("the lab killed after the page is printed prints it once") {
   }
 }
 
+TEST_CASE("the lab killed between copies into a folder writes each of them once") {
+  test::TempDir folder;
+  LabProcess lab(folder / "lab",
+                 "[[printer]]\nid = \"files\"\nkind = \"file\"\nfolder = \"out\"\n" +
+                     test::ProductTable("p4x6", "4x6in", "\"files\""));
+  lab.Start("lab.print.file:2");
+  const std::string picture = test::Picture(300, 200);
+  const std::string name = lab.Bring(LabProcess::Request("7", {picture}, "p4x6", 3), {picture});
+  REQUIRE(lab.process().Wait(std::chrono::seconds(60)) == 128 + SIGKILL);
+  lab.Start();
+  CHECK(lab.WaitForState(name, pb::JOB_STATE_COMPLETED).state() == pb::JOB_STATE_COMPLETED);
+  int pages = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder / "lab/out")) {
+    pages += file.path().extension() == ".jpg" ? 1 : 0;
+  }
+  CHECK(pages == 3);
+}
+
 TEST_CASE("the lab and the printer both gone while a page prints leave it to the operator") {
   LabAndPrinter line;
   line.printer.Start();

@@ -159,17 +159,11 @@ void Line::Start(Part part) {
   if (part == Part::kPrinter) {
     StartMessageBus();
     options.environment.push_back("DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + bus_socket().string());
-    options.arguments = {"ippeveprinter",
-                         "-k",
-                         "-d",
-                         folder_ / "spool",
-                         "-p",
-                         std::to_string(printer_port_),
-                         "-r",
-                         "off",
-                         "-a",
+    options.arguments = {"ippeveprinter", "-k", "-d", folder_ / "spool", "-p",
+                         std::to_string(printer_port_), "-r", "off", "-a",
                          PROOFLINE_PRINTER_PROFILE,
-                         "Photo"};
+                         // Without a command it pretends to be busy for some seconds.
+                         "-c", "/bin/true", "Photo"};
   } else {
     const std::string program = part == Part::kHost  ? "proofline-hostd"
                                 : part == Part::kLab ? "proofline-labd"

@@ -104,7 +104,8 @@ TEST_CASE("photographs go from a watched folder to the customer, and the ordered
       const Size proof_size = SizeOf(proof);
       CHECK(proof_size.width == SizeOf(reference).width);
       CHECK(proof_size.height == SizeOf(reference).height);
-      CHECK(Similarity(proof, reference) > 0.93);
+      // JPEG at quality 85 costs a noisy picture some likeness; another picture has below 0.6.
+      CHECK(Similarity(proof, reference) > 0.9);
       const Size thumbnail = SizeOf(Fetch(line, session, photo, v1::RENDITION_KIND_THUMBNAIL));
       CHECK(std::max(thumbnail.width, thumbnail.height) <= 320);
       CHECK(std::abs(thumbnail.aspect() / size->aspect() - 1) < 0.02);

@@ -56,10 +56,9 @@ class TestService : public pb::SyncService::CallbackService {
 class Counted {
  public:
   void Add() {
-    {
-      const std::lock_guard lock(mutex_);
-      ++count_;
-    }
+    // Under the lock: whoever waits may destroy this as soon as it is released.
+    const std::lock_guard lock(mutex_);
+    ++count_;
     changed_.notify_all();
   }
   // False if it takes longer than anything takes on a working machine.
