@@ -35,22 +35,9 @@ function(proofline_warnings target)
   endif()
 endfunction()
 
-# BEGIN-TEMPORARY: while folders are being written by several people at once
-function(proofline_present list)
-  set(present "${CMAKE_SOURCE_DIR}/cmake/empty.cpp")
-  foreach(source ${${list}})
-    if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}" OR IS_ABSOLUTE "${source}")
-      list(APPEND present "${source}")
-    endif()
-  endforeach()
-  set(${list} ${present} PARENT_SCOPE)
-endfunction()
-# END-TEMPORARY
-
 # proofline_library(NAME SOURCES a.cpp … DEPS lib …): a static library of the project; DEPS are public.
 function(proofline_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
-  proofline_present(ARG_SOURCES)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC "${CMAKE_SOURCE_DIR}")
   target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
@@ -60,7 +47,6 @@ endfunction()
 # proofline_program(NAME SOURCES a.cpp … DEPS lib …): an executable in bin/.
 function(proofline_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
-  proofline_present(ARG_SOURCES)
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})

@@ -3,11 +3,12 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <chrono>
 #include <iostream>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/catalog.h"
@@ -42,83 +43,94 @@ int Refuse(const absl::Status& status, int exit_code) {
   return exit_code;
 }
 
-absl::Status Run(const StudioConfig& config, base::Shutdown& shutdown) {
-  // Store.
-  absl::Status status = base::MakeDirectories(config.state, 0700);
-  if (!status.ok()) return status;
-  const absl::StatusOr<base::DirectoryLock> lock =
-      base::DirectoryLock::Acquire(config.state, "proofline-studiod");
-  if (!lock.ok()) return lock.status();
-  const absl::StatusOr<std::unique_ptr<Catalog>> catalog = Catalog::Open(
-      {config.state / "catalog", config.catalog_cache, config.device}, base::RealClock());
-  if (!catalog.ok()) return catalog.status();
-  std::set<std::string> lab_ids;
-  for (const Peer& lab : config.labs) lab_ids.insert(lab.id);
-  const absl::StatusOr<std::unique_ptr<OrderBook>> orders =
-      OrderBook::Open((*catalog)->database(), config.device, lab_ids, base::RealClock());
-  if (!orders.ok()) return orders.status();
+using Labs = std::vector<std::unique_ptr<LabSender>>;
 
-  // Parts in flow order.
-  rpc::Metrics metrics;
-  const absl::StatusOr<std::unique_ptr<imaging::WorkerPool>> pool =
-      imaging::WorkerPool::Create(config.imaging);
-  if (!pool.ok()) return pool.status();
-  const absl::StatusOr<std::shared_ptr<grpc::Channel>> host = rpc::MakeChannel(config.host.channel);
-  if (!host.ok()) return host.status();
+absl::StatusOr<std::unique_ptr<OrderBook>> OpenOrders(const StudioConfig& config,
+                                                      Catalog& catalog) {
+  std::set<std::string> ids;
+  for (const Peer& lab : config.labs) ids.insert(lab.id);
+  return OrderBook::Open(catalog.database(), config.device, std::move(ids), base::RealClock());
+}
 
-  Ingest ingest(config.settle, **catalog);
-  FolderWatcher watcher({config.roots, config.scan_interval}, ingest);
-  Renderer renderer({config.imaging.workers, config.preferences}, **catalog, ingest, **pool,
-                    metrics);
-  ProofPublisher publisher(*host, config.host.title, **catalog, metrics);
-  OrderFollower follower(*host, config.host.title, **orders);
-  std::vector<std::unique_ptr<LabSender>> labs;
+absl::StatusOr<Labs> MakeLabs(const StudioConfig& config, Catalog& catalog, OrderBook& orders,
+                              rpc::Metrics& metrics) {
+  Labs labs;
   for (const Peer& lab : config.labs) {
     const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = rpc::MakeChannel(lab.channel);
     if (!channel.ok()) return channel.status();
     labs.push_back(
-        std::make_unique<LabSender>(lab.id, *channel, lab.title, **catalog, **orders, metrics));
+        std::make_unique<LabSender>(lab.id, *channel, lab.title, catalog, orders, metrics));
   }
-  ProgressReporter reporter(*host, config.host.title, **orders);
-  ControlService control({**catalog, **orders, ingest, watcher, publisher});
+  return labs;
+}
 
-  // Start; the server first, because it changes the umask for a moment.
-  rpc::ServerOptions server_options;
-  server_options.addresses = {base::Concat("unix:", (config.state / "control.sock").string())};
-  const absl::StatusOr<std::unique_ptr<rpc::Server>> server =
-      rpc::Server::Start(server_options, {&control});
-  if (!server.ok()) return server.status();
-  rpc::Endpoints endpoints{{"control", (*server)->addresses().front()}};
+// The control socket and the metrics page; `endpoints` tells what is listened on.
+absl::StatusOr<std::unique_ptr<rpc::Server>> StartServers(const StudioConfig& config,
+                                                          ControlService& control,
+                                                          rpc::Metrics& metrics,
+                                                          rpc::Endpoints& endpoints) {
+  rpc::ServerOptions options;
+  options.addresses = {base::Concat("unix:", config.state / "control.sock")};
+  absl::StatusOr<std::unique_ptr<rpc::Server>> server = rpc::Server::Start(options, {&control});
+  if (!server.ok()) return server;
+  endpoints["control"] = (*server)->addresses().front();
   if (!config.metrics_address.empty()) {
     const absl::StatusOr<std::string> address =
         metrics.Expose(config.metrics_address, "metrics.address in the configuration");
     if (!address.ok()) return address.status();
     endpoints["metrics"] = *address;
   }
+  return server;
+}
+
+absl::Status Run(const StudioConfig& config, base::Shutdown& shutdown) {
+  // Store.
+  absl::Status status = base::MakeDirectories(config.state, 0700);
+  if (!status.ok()) return status;
+  const auto lock = base::DirectoryLock::Acquire(config.state, "proofline-studiod");
+  if (!lock.ok()) return lock.status();
+  const auto catalog = Catalog::Open(
+      {config.state / "catalog", config.catalog_cache, config.device}, base::RealClock());
+  if (!catalog.ok()) return catalog.status();
+  const auto orders = OpenOrders(config, **catalog);
+  if (!orders.ok()) return orders.status();
+
+  // Parts in flow order. Each is stopped by its destructor, the last one first.
+  rpc::Metrics metrics;
+  const auto pool = imaging::WorkerPool::Create(config.imaging);
+  if (!pool.ok()) return pool.status();
+  const auto host = rpc::MakeChannel(config.host.channel);
+  if (!host.ok()) return host.status();
+  Ingest ingest(config.settle, **catalog);
+  FolderWatcher watcher({config.roots, config.scan_interval}, ingest);
+  Renderer renderer({config.imaging.workers, config.preferences}, **catalog, ingest, **pool,
+                    metrics);
+  ProofPublisher publisher(*host, config.host.title, **catalog, metrics);
+  OrderFollower follower(*host, config.host.title, **orders);
+  const auto labs = MakeLabs(config, **catalog, **orders, metrics);
+  if (!labs.ok()) return labs.status();
+  ProgressReporter reporter(*host, config.host.title, **orders);
+  ControlService control({**catalog, **orders, ingest, watcher, publisher});
+
+  // The server before the threads: it changes the umask for a moment.
+  rpc::Endpoints endpoints;
+  const auto server = StartServers(config, control, metrics, endpoints);
+  if (!server.ok()) return server.status();
   if (status = watcher.Start(); !status.ok()) return status;
   ingest.Start();
   renderer.Start();
   publisher.Start();
   follower.Start();
-  for (const std::unique_ptr<LabSender>& lab : labs) lab->Start();
+  for (const std::unique_ptr<LabSender>& lab : *labs) lab->Start();
   reporter.Start();
   if (status = rpc::WriteEndpoints(config.state, endpoints); !status.ok()) return status;
-  spdlog::info("studio {}, device {}: watching {} folders", config.device.studio,
-               config.device.device, config.roots.size());
+  spdlog::info("{} watches {} folders", config.device.ToString(), config.roots.size());
 
   spdlog::info("stopping: {}", shutdown.Wait());
   status = rpc::RemoveEndpoints(config.state);
-  if (!status.ok()) spdlog::warn("{}", base::ToStd(status.message()));
   control.Stop();
   (*server)->Drain(std::chrono::seconds(2));
-  reporter.Stop();
-  labs.clear();
-  follower.Stop();
-  publisher.Stop();
-  renderer.Stop();
-  watcher.Stop();
-  ingest.Stop();
-  return absl::OkStatus();
+  return status;
 }
 
 int Main(int argc, char** argv) {

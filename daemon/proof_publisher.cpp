@@ -52,9 +52,9 @@ class ProofPublisher::Session {
     stream_->Write(open);
     {
       const std::jthread reader([this] { Read(); });
+      // Returns when the reader has ended, or when a write or `stop` makes it end: its status is
+      // the host's own word, which a cancellation from here could hide.
       Send();
-      // Nothing more will be sent; without this the reader would wait for the host.
-      call_.context()->TryCancel();
     }
     const absl::Status status = rpc::FromGrpc(stream_->Finish());
     opened = opened_;
@@ -72,6 +72,7 @@ class ProofPublisher::Session {
       if (!status.ok()) {
         const std::lock_guard lock(mutex_);
         failure_ = status;
+        call_.context()->TryCancel();
         break;
       }
     }

@@ -16,9 +16,8 @@ namespace {
 using base::ConfigType;
 using base::kRequired;
 
-base::ConfigTable MakeTable() {
-  base::ConfigTable table;
-  table.rows = {
+std::vector<base::ConfigRow> MakeRows() {
+  return {
       {"state", ConfigType::kPath, kRequired, "",
        "Folder for the catalog and the control socket; on a local disk, outside the watched "
        "folders."},
@@ -58,7 +57,10 @@ base::ConfigTable MakeTable() {
       {"metrics.address", ConfigType::kString, "", "",
        "Address of the metrics page, e.g. 127.0.0.1:9401; empty: none."},
   };
-  table.arrays = {
+}
+
+std::vector<base::ConfigArray> MakeArrays() {
+  return {
       {"watch",
        "A folder whose originals are taken, with everything under it.",
        {{"path", ConfigType::kPath, kRequired, "", "The folder."}}},
@@ -73,7 +75,6 @@ base::ConfigTable MakeTable() {
         {"insecure", ConfigType::kBool, "false", "",
          "Plain text instead of TLS; only for a lab on this machine."}}},
   };
-  return table;
 }
 
 absl::Status Wrong(const base::Config& config, std::string_view key, std::string_view sentence) {
@@ -187,7 +188,7 @@ void ReadWork(const base::Config& config, StudioConfig& studio) {
 }  // namespace
 
 const base::ConfigTable& StudioConfigTable() {
-  static const base::ConfigTable table = MakeTable();
+  static const base::ConfigTable table{MakeRows(), MakeArrays()};
   return table;
 }
 

@@ -56,9 +56,10 @@ std::optional<std::string> NormaliseIdentifier(std::string_view typed) {
   return normal;
 }
 
-absl::StatusOr<IdentifierHasher> IdentifierHasher::Load(const std::filesystem::path& file) {
+absl::StatusOr<IdentifierHasher> IdentifierHasher::Load(const std::filesystem::path& file,
+                                                        bool in_use) {
   absl::StatusOr<std::string> key = base::ReadFile(file, kKeyBytes);
-  if (absl::IsNotFound(key.status())) {
+  if (absl::IsNotFound(key.status()) && !in_use) {
     const auto bytes = RandomBytes<kKeyBytes>();
     std::string made(bytes.begin(), bytes.end());
     if (absl::Status written = base::WriteFileDurably(file, made, 0600); !written.ok()) {
@@ -67,10 +68,12 @@ absl::StatusOr<IdentifierHasher> IdentifierHasher::Load(const std::filesystem::p
     return IdentifierHasher(std::move(made));
   }
   if (key.ok() && key->size() == kKeyBytes) return IdentifierHasher(*std::move(key));
-  if (!key.ok() && !absl::IsResourceExhausted(key.status())) return key.status();
-  return absl::DataLossError(
-      base::Concat("the key file ", file.string(),
-                   " is damaged; without it no customer can sign in: restore it from a backup"));
+  if (!key.ok() && !absl::IsResourceExhausted(key.status()) && !absl::IsNotFound(key.status())) {
+    return key.status();
+  }
+  return absl::DataLossError(base::Concat(
+      "the key file ", file.string(),
+      " is missing or damaged; without it no customer can sign in: restore it from a backup"));
 }
 
 std::string IdentifierHasher::Hash(std::string_view normalised) const {

@@ -24,8 +24,9 @@ class IdentifierHasher {
  public:
   // The key is 32 random bytes.
   explicit IdentifierHasher(std::string key) : key_(std::move(key)) {}
-  // Reads the key from `file`, or makes both, with mode 0600. DataLoss for a file of another size.
-  static absl::StatusOr<IdentifierHasher> Load(const std::filesystem::path& file);
+  // Reads the key from `file`, or makes both, with mode 0600. DataLoss for a file of another size,
+  // and for one that is missing while identifiers have been hashed with it (`in_use`).
+  static absl::StatusOr<IdentifierHasher> Load(const std::filesystem::path& file, bool in_use);
 
   // 32 bytes; of a normalised identifier.
   std::string Hash(std::string_view normalised) const;

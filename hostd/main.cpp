@@ -72,7 +72,9 @@ absl::Status Run(const HostConfig& config, base::Shutdown& shutdown) {
   HostMetrics metrics(all_metrics);
   const auto store = Store::Open(config.state / "store", config.store_cache, clock);
   if (!store.ok()) return store.status();
-  const auto hasher = IdentifierHasher::Load(config.state / "identifier.key");
+  const absl::StatusOr<bool> in_use = (*store)->HasIdentifiers();
+  if (!in_use.ok()) return in_use.status();
+  const auto hasher = IdentifierHasher::Load(config.state / "identifier.key", *in_use);
   if (!hasher.ok()) return hasher.status();
   Access access(**store, clock, *hasher,
                 std::chrono::floor<std::chrono::seconds>(config.session_lifetime));

@@ -219,6 +219,8 @@ class Store {
       std::string_view studio, std::string_view customer) const;
   absl::StatusOr<std::optional<record::IdentifierRecord>> FindIdentifier(
       std::string_view identifier_hash) const;
+  // Whether any identifier has ever been given out.
+  absl::StatusOr<bool> HasIdentifiers() const;
 
   // Sessions, by the hash of their token. Creating one notes that the customer signed in.
   absl::Status CreateSession(std::string_view studio, std::string_view token_hash,

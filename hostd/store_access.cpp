@@ -41,6 +41,17 @@ absl::StatusOr<std::optional<record::IdentifierRecord>> Store::FindIdentifier(
   return Find<record::IdentifierRecord>(keys::Identifier(identifier_hash));
 }
 
+absl::StatusOr<bool> Store::HasIdentifiers() const {
+  bool any = false;
+  const absl::Status scanned = database_->Scan(keys::kRecords, keys::Identifiers(), "",
+                                               [&](std::string_view, std::string_view) {
+                                                 any = true;
+                                                 return false;
+                                               });
+  if (!scanned.ok()) return scanned;
+  return any;
+}
+
 absl::Status Store::ClaimIdentifier(std::string_view studio, std::string_view customer,
                                     std::string_view identifier_hash) {
   return writer_->Run(keys::kHostPartition, [&](Transaction& tx) {

@@ -32,6 +32,7 @@ inline std::string Studios() { return Partition(kHostPartition).Text("studio").T
 inline std::string Studio(std::string_view studio) {
   return Partition(kHostPartition).Text("studio").Text(studio).Take();
 }
+inline std::string Identifiers() { return Partition(kHostPartition).Text("identifier").Take(); }
 inline std::string Identifier(std::string_view hash) {
   return Partition(kHostPartition).Text("identifier").Text(hash).Take();
 }

@@ -350,21 +350,42 @@ bool ForgetRefusals(record::RefusalsRecord& kept, std::string_view photo) {
   return any;
 }
 
+void KeepRefusal(record::RefusalsRecord& kept, const pb::PublishRefusal& refusal,
+                 const std::string& photo) {
+  record::KeptRefusal& keep = *kept.add_refusals();
+  *keep.mutable_refusal() = refusal;
+  keep.set_photo(photo);
+  const int too_many = kept.refusals_size() - kKeptRefusals;
+  if (too_many > 0) kept.mutable_refusals()->DeleteSubrange(0, too_many);
+}
+
+pb::PublishRefusal RefusalOf(std::int64_t sequence, const Refused& refused) {
+  pb::PublishRefusal refusal;
+  refusal.set_sequence(sequence);
+  refusal.set_reason(refused.reason);
+  refusal.set_message(refused.message);
+  return refusal;
+}
+
+absl::Status CheckDevice(const Transaction& tx, const std::string& studio,
+                         const std::string& device) {
+  const auto known =
+      tx.GetRecord<record::DeviceRecord>(keys::kRecords, keys::Device(studio, device));
+  if (!known.ok()) return known.status();
+  if (known->has_value() && !(*known)->device().revoked()) return absl::OkStatus();
+  return rpc::Error(
+      absl::StatusCode::kPermissionDenied,
+      base::Concat("the device ", device, " was revoked; ask who runs the host for a new key"),
+      "DEVICE_REVOKED", {{"device", device}});
+}
+
 }  // namespace
 
 absl::Status Store::ApplyPack(Transaction& tx, PackRun& run) const {
   const std::string& studio = run.pack.studio;
   const std::string& device = run.pack.device;
-  const auto known =
-      tx.GetRecord<record::DeviceRecord>(keys::kRecords, keys::Device(studio, device));
-  if (!known.ok()) return known.status();
-  if (!known->has_value() || (*known)->device().revoked()) {
-    return rpc::Error(
-        absl::StatusCode::kPermissionDenied,
-        base::Concat("the device ", device, " was revoked; ask who runs the host for a new key"),
-        "DEVICE_REVOKED", {{"device", device}});
-  }
-  auto position =
+  if (absl::Status good = CheckDevice(tx, studio, device); !good.ok()) return good;
+  const auto position =
       tx.GetRecord<record::PositionRecord>(keys::kRecords, keys::Position(studio, device));
   if (!position.ok()) return position.status();
   record::PositionRecord at = position->value_or(record::PositionRecord());
@@ -373,11 +394,13 @@ absl::Status Store::ApplyPack(Transaction& tx, PackRun& run) const {
                       "a newer stream of this device publishes another catalog; this one ends",
                       "STREAM_REPLACED");
   }
-  auto counters = tx.GetRecord<record::CountersRecord>(keys::kRecords, keys::Counters(studio));
+  const auto counters =
+      tx.GetRecord<record::CountersRecord>(keys::kRecords, keys::Counters(studio));
   if (!counters.ok()) return counters.status();
   run.counters = counters->value_or(record::CountersRecord());
   const std::string counters_before = run.counters.SerializeAsString();
-  auto kept = tx.GetRecord<record::RefusalsRecord>(keys::kRecords, keys::Refusals(studio, device));
+  const auto kept =
+      tx.GetRecord<record::RefusalsRecord>(keys::kRecords, keys::Refusals(studio, device));
   if (!kept.ok()) return kept.status();
   run.kept = kept->value_or(record::RefusalsRecord());
 
@@ -390,19 +413,13 @@ absl::Status Store::ApplyPack(Transaction& tx, PackRun& run) const {
     if (!applied.ok()) return applied.status();
     at.set_last_sequence(change.sequence);
     run.kept_changed |= ForgetRefusals(run.kept, photo);
-    if (!applied->has_value()) {
+    if (applied->has_value()) {
+      run.outcome.refusals.push_back(RefusalOf(change.sequence, **applied));
+      KeepRefusal(run.kept, run.outcome.refusals.back(), photo);
+      run.kept_changed = true;
+    } else {
       ++run.outcome.stored;
-      continue;
     }
-    pb::PublishRefusal refusal;
-    refusal.set_sequence(change.sequence);
-    refusal.set_reason((*applied)->reason);
-    refusal.set_message((*applied)->message);
-    record::KeptRefusal& keep = *run.kept.add_refusals();
-    *keep.mutable_refusal() = refusal;
-    keep.set_photo(photo);
-    run.kept_changed = true;
-    run.outcome.refusals.push_back(std::move(refusal));
   }
   run.outcome.last_sequence = at.last_sequence();
 
@@ -411,9 +428,6 @@ absl::Status Store::ApplyPack(Transaction& tx, PackRun& run) const {
     tx.PutRecord(keys::kRecords, keys::Counters(studio), run.counters);
   }
   if (run.kept_changed) {
-    while (run.kept.refusals_size() > kKeptRefusals) {
-      run.kept.mutable_refusals()->DeleteSubrange(0, run.kept.refusals_size() - kKeptRefusals);
-    }
     tx.PutRecord(keys::kRecords, keys::Refusals(studio, device), run.kept);
   }
   return absl::OkStatus();

@@ -13,7 +13,7 @@
 
 namespace proofline::imaging {
 
-inline constexpr std::size_t kMaxPacketBytes = 128 * 1024;
+inline constexpr std::size_t kMaxPacketBytes = std::size_t{128} * 1024;
 // The worker's end of the socket.
 inline constexpr int kWorkerSocket = 3;
 

@@ -96,7 +96,7 @@ class WorkerPool::Impl {
 
   const Options& options() const { return options_; }
 
-  absl::StatusOr<Answer> Run(const wire::Request& request, int fd, std::stop_token stop) {
+  absl::StatusOr<Answer> Run(const wire::Request& request, int fd, const std::stop_token& stop) {
     absl::StatusOr<std::size_t> slot = TakeSlot(stop);
     if (!slot.ok()) return slot.status();
     absl::StatusOr<Answer> answer = RunIn(*slot, request.SerializeAsString(), fd, stop);
@@ -133,7 +133,7 @@ class WorkerPool::Impl {
     std::unique_ptr<WorkerProcess> process;
   };
 
-  absl::StatusOr<std::size_t> TakeSlot(std::stop_token stop) {
+  absl::StatusOr<std::size_t> TakeSlot(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     std::size_t best = slots_.size();
     const auto find_free = [&] {
@@ -161,7 +161,7 @@ class WorkerPool::Impl {
     slot.pid = -1;
   }
 
-  absl::Status EnsureProcess(Slot& slot, std::stop_token stop) {
+  absl::Status EnsureProcess(Slot& slot, const std::stop_token& stop) {
     if (slot.process != nullptr && slot.process->Alive() &&
         slot.process->answered() < options_.recycle_after) {
       return absl::OkStatus();
@@ -183,7 +183,7 @@ class WorkerPool::Impl {
 
   // One attempt. `fresh` tells whether the worker had done nothing before.
   absl::StatusOr<Answer> Attempt(Slot& slot, std::string_view request, int fd, bool& fresh,
-                                 std::stop_token stop) {
+                                 const std::stop_token& stop) {
     fresh = slot.process->answered() == 0;
     absl::StatusOr<Packet> packet = slot.process->Exchange(request, fd, options_.time_limit, stop);
     if (!packet.ok()) return packet.status();
@@ -191,7 +191,7 @@ class WorkerPool::Impl {
   }
 
   absl::StatusOr<Answer> RunIn(std::size_t index, std::string_view request, int fd,
-                               std::stop_token stop) {
+                               const std::stop_token& stop) {
     Slot& slot = slots_[index];
     for (int attempt = 1;; ++attempt) {
       if (absl::Status status = EnsureProcess(slot, stop); !status.ok()) return status;
@@ -259,7 +259,7 @@ std::vector<int> WorkerPool::WorkerPids() const { return impl_->WorkerPids(); }
 
 absl::StatusOr<Renditions> WorkerPool::MakeRenditions(int original_fd,
                                                       const RenditionRequest& request,
-                                                      std::stop_token stop) {
+                                                      const std::stop_token& stop) {
   if (absl::Status status = Validate(request); !status.ok()) return status;
   if (absl::Status status = CheckOriginal(original_fd, impl_->options().max_file_bytes);
       !status.ok()) {
@@ -288,7 +288,7 @@ absl::StatusOr<Renditions> WorkerPool::MakeRenditions(int original_fd,
 }
 
 absl::StatusOr<PrintRendering> WorkerPool::RenderPrint(int original_fd, const PrintRequest& request,
-                                                       std::stop_token stop) {
+                                                       const std::stop_token& stop) {
   if (absl::Status status = Validate(request.edit); !status.ok()) return status;
   if (absl::Status status = Validate(request.spec); !status.ok()) return status;
   if (absl::Status status = CheckOriginal(original_fd, impl_->options().max_file_bytes);
@@ -310,7 +310,7 @@ absl::StatusOr<PrintRendering> WorkerPool::RenderPrint(int original_fd, const Pr
                         .facts = *std::move(facts)};
 }
 
-absl::StatusOr<ImageFacts> WorkerPool::Inspect(int original_fd, std::stop_token stop) {
+absl::StatusOr<ImageFacts> WorkerPool::Inspect(int original_fd, const std::stop_token& stop) {
   if (absl::Status status = CheckOriginal(original_fd, impl_->options().max_file_bytes);
       !status.ok()) {
     return status;
@@ -327,7 +327,7 @@ absl::StatusOr<ImageFacts> WorkerPool::Inspect(int original_fd, std::stop_token 
 }
 
 absl::StatusOr<Similarity> WorkerPool::Compare(std::string_view a, std::string_view b,
-                                               std::stop_token stop) {
+                                               const std::stop_token& stop) {
   const std::vector<std::string_view> pieces = {a, b};
   absl::StatusOr<base::UniqueFd> file = MakeMemoryFile(pieces);
   if (!file.ok()) return file.status();
@@ -341,7 +341,7 @@ absl::StatusOr<Similarity> WorkerPool::Compare(std::string_view a, std::string_v
 
 absl::StatusOr<std::string> WorkerPool::ContactSheet(const std::vector<std::string>& pictures,
                                                      int columns, int cell_px,
-                                                     std::stop_token stop) {
+                                                     const std::stop_token& stop) {
   const std::vector<std::string_view> pieces(pictures.begin(), pictures.end());
   absl::StatusOr<base::UniqueFd> file = MakeMemoryFile(pieces);
   if (!file.ok()) return file.status();

@@ -78,19 +78,19 @@ class WorkerPool {
   // `original_fd` stays the caller's; it must be a regular file opened read-only, and is read
   // without moving its offset.
   absl::StatusOr<Renditions> MakeRenditions(int original_fd, const RenditionRequest& request,
-                                            std::stop_token stop = {});
+                                            const std::stop_token& stop = {});
   absl::StatusOr<PrintRendering> RenderPrint(int original_fd, const PrintRequest& request,
-                                             std::stop_token stop = {});
+                                             const std::stop_token& stop = {});
   // Facts only; decodes no pixels.
-  absl::StatusOr<ImageFacts> Inspect(int original_fd, std::stop_token stop = {});
+  absl::StatusOr<ImageFacts> Inspect(int original_fd, const std::stop_token& stop = {});
 
   // Pictures in memory, in any supported format. `b` is scaled to the size of `a`.
   absl::StatusOr<Similarity> Compare(std::string_view a, std::string_view b,
-                                     std::stop_token stop = {});
+                                     const std::stop_token& stop = {});
   // One JPEG with the pictures in rows of `columns` (1 to 100), each fitted into a square of
   // `cell_px` (16 to 2000). 1 to 1000 pictures.
   absl::StatusOr<std::string> ContactSheet(const std::vector<std::string>& pictures, int columns,
-                                           int cell_px, std::stop_token stop = {});
+                                           int cell_px, const std::stop_token& stop = {});
 
   Stats stats() const;
   // Process ids of the living workers.

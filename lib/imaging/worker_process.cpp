@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -12,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -89,6 +89,7 @@ class SpawnSettings {
 
   int Spawn(const std::string& program, std::vector<std::string>& arguments, pid_t& pid) {
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     std::vector<char*> environment = WorkerEnvironment();
@@ -125,7 +126,7 @@ bool SpeaksOfMemory(std::string_view text) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerLimits& limits,
-                                                                    std::stop_token stop) {
+                                                                    const std::stop_token& stop) {
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
     return base::ErrnoStatus(errno, "cannot start an image worker");
@@ -174,7 +175,8 @@ WorkerProcess::WorkerProcess(pid_t pid, base::UniqueFd socket, base::UniqueFd er
 WorkerProcess::~WorkerProcess() { Reap(); }
 
 absl::StatusOr<Packet> WorkerProcess::Exchange(std::string_view request, int fd,
-                                               milliseconds time_limit, std::stop_token stop) {
+                                               milliseconds time_limit,
+                                               const std::stop_token& stop) {
   if (pid_ < 0) return absl::InternalError("it has ended before");
   error_tail_.clear();
   if (absl::Status sent = SendPacket(socket_.get(), request, fd); !sent.ok()) {
@@ -186,7 +188,8 @@ absl::StatusOr<Packet> WorkerProcess::Exchange(std::string_view request, int fd,
   return packet;
 }
 
-absl::StatusOr<Packet> WorkerProcess::AwaitPacket(milliseconds time_limit, std::stop_token stop) {
+absl::StatusOr<Packet> WorkerProcess::AwaitPacket(milliseconds time_limit,
+                                                  const std::stop_token& stop) {
   base::UniqueFd cancelled(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!cancelled) {
     Reap();

@@ -36,7 +36,7 @@ class WorkerProcess {
   // Starts one and waits until it is ready. FailedPrecondition with what it printed last if it
   // does not get there; Cancelled if `stop` comes first.
   static absl::StatusOr<std::unique_ptr<WorkerProcess>> Start(const WorkerLimits& limits,
-                                                              std::stop_token stop);
+                                                              const std::stop_token& stop);
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
@@ -45,7 +45,8 @@ class WorkerProcess {
   // has been ended. Errors: Cancelled, DeadlineExceeded, ResourceExhausted (it died for want of
   // memory), Internal (it died otherwise; the message is how, such as "signal SEGV").
   absl::StatusOr<Packet> Exchange(std::string_view request, int fd,
-                                  std::chrono::milliseconds time_limit, std::stop_token stop);
+                                  std::chrono::milliseconds time_limit,
+                                  const std::stop_token& stop);
 
   // False once the process is known to have ended.
   bool Alive() const;
@@ -56,7 +57,8 @@ class WorkerProcess {
  private:
   WorkerProcess(pid_t pid, base::UniqueFd socket, base::UniqueFd errors);
 
-  absl::StatusOr<Packet> AwaitPacket(std::chrono::milliseconds time_limit, std::stop_token stop);
+  absl::StatusOr<Packet> AwaitPacket(std::chrono::milliseconds time_limit,
+                                     const std::stop_token& stop);
   // Ends the process if it still runs, and tells how it ended.
   absl::Status EndAndExplain();
   int Reap();

@@ -174,9 +174,10 @@ TEST_CASE("Devices of a studio that publish at once do not lose each other's fig
     devices.emplace_back([&, device] {
       for (int i = 0; i < 40; ++i) {
         const std::string id = base::Concat(std::string_view(device), i);
-        (void)PublishNow(*shelf.store, "north", device, "cat",
-                         {PhotoChangeOf(2 * i + 1, {.photo = id, .content = id}),
-                          PhotoChangeOf(2 * i + 2, {.gallery = "both", .photo = base::Concat(id, "b")})});
+        (void)PublishNow(
+            *shelf.store, "north", device, "cat",
+            {PhotoChangeOf(2 * i + 1, {.photo = id, .content = id}),
+             PhotoChangeOf(2 * i + 2, {.gallery = "both", .photo = base::Concat(id, "b")})});
       }
     });
   }

@@ -35,7 +35,7 @@ TestHost::TestHost(const std::filesystem::path& state, const Options& options)
   auto store = Store::Open(state / "store", std::uint64_t{8} << 20, clock_);
   REQUIRE(store.ok());
   store_ = *std::move(store);
-  auto hasher = IdentifierHasher::Load(state / "identifier.key");
+  auto hasher = IdentifierHasher::Load(state / "identifier.key", *store_->HasIdentifiers());
   REQUIRE(hasher.ok());
   access_ = std::make_unique<Access>(*store_, clock_, *std::move(hasher), std::chrono::hours(1));
   feed_ = std::make_unique<OrderFeed>(*store_, executor_, metrics_, options.idle);

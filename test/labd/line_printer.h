@@ -21,7 +21,7 @@ inline std::string ProductTable(const std::string& id, const std::string& paper,
 
 struct LabAndPrinter {
   TempDir folder;
-  PrinterProcess printer{folder / "printer", PROOFLINE_TEST_LABD "/photo_printer.conf"};
+  PrinterProcess printer{folder / "printer", PROOFLINE_PRINTER_PROFILE};
   LabProcess lab{folder / "lab",
                  PrinterTable("photo", printer.uri()) +
                      ProductTable("p4x6", "4x6in", "\"photo\"", "surface = \"glossy\"\n") +

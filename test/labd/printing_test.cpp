@@ -226,8 +226,8 @@ TEST_CASE("what was printed is printed again as a job of the lab's own") {
 TEST_CASE(
     "two printers of one product share the work, and one that is off leaves it to the other") {
   test::TempDir folder;
-  test::PrinterProcess a(folder / "a", PROOFLINE_TEST_LABD "/photo_printer.conf");
-  test::PrinterProcess b(folder / "b", PROOFLINE_TEST_LABD "/photo_printer.conf");
+  test::PrinterProcess a(folder / "a", PROOFLINE_PRINTER_PROFILE);
+  test::PrinterProcess b(folder / "b", PROOFLINE_PRINTER_PROFILE);
   LabProcess lab(folder / "lab", test::PrinterTable("a", a.uri()) +
                                      test::PrinterTable("b", b.uri()) +
                                      test::ProductTable("p4x6", "4x6in", "\"a\", \"b\""));

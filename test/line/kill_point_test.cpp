@@ -2,6 +2,7 @@
 // if nothing had happened.
 #include <fstream>
 
+#include "lib/rpc/channel.h"
 #include "test/catch.h"
 #include "test/line/shoot.h"
 
@@ -100,6 +101,18 @@ class Passage {
   bool died_ = false;
 };
 
+void SetTitle(const Line& line, const std::string& photo, const std::string& title) {
+  v1::UpdateLocalPhotoRequest request;
+  request.mutable_photo()->set_name(photo);
+  request.mutable_photo()->mutable_metadata()->set_title(title);
+  request.mutable_update_mask()->add_paths("metadata.title");
+  grpc::ClientContext context;
+  rpc::WithDeadline(context, seconds(10));
+  v1::LocalPhoto changed;
+  const grpc::Status status = line.Studio()->UpdateLocalPhoto(&context, request, &changed);
+  if (!status.ok()) throw std::runtime_error(status.error_message());
+}
+
 void DieAtEach(Part part, const std::vector<std::string>& points) {
   StartVips("test_line");
   Line line;
@@ -126,6 +139,10 @@ void DieAtEach(Part part, const std::vector<std::string>& points) {
       session = line.SignInWithGalleries(LocalGalleries(line));
       photos = VisiblePhotos(line, session, 100);
       return photos.count(name) == 1;
+    }));
+    REQUIRE(passage.Until([&] {
+      SetTitle(line, photos.at(name).name(), points[i]);
+      return VisiblePhotos(line, session, 100).at(name).metadata().title() == points[i];
     }));
     Wish wish;
     wish.photo = photos.at(name);

@@ -26,6 +26,14 @@ class CheckingCall
   void Serve(grpc::ServerBidiReactor<pb::PublishRequest, pb::PublishResponse>* reactor) {
     reactor_ = reactor;
     BindReactor(reactor);
+    bool cancelled = false;
+    {
+      const std::lock_guard lock(mutex_);
+      served_ = true;
+      cancelled = cancelled_;
+      if (cancelled) ++holds_;
+    }
+    if (cancelled) Post([this] { reactor_->OnCancel(); });
     Release();
   }
 
@@ -34,6 +42,8 @@ class CheckingCall
       const std::lock_guard lock(mutex_);
       if (holds_ == 0 || cancelled_) return;
       cancelled_ = true;
+      // gRPC keeps the news until the service method has returned.
+      if (!served_) return;
       ++holds_;
     }
     Post([this] { reactor_->OnCancel(); });
@@ -134,6 +144,7 @@ class CheckingCall
   int requests_;
   int holds_ = 2;  // the service method and the finish
   int written_ = 0;
+  bool served_ = false;
   bool finished_ = false;
   bool reading_ = false;
   bool writing_ = false;
