@@ -12,12 +12,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "lib/base/text.h"
+#include "lib/imaging/exiv2_file.h"
 #include "lib/imaging/text.h"
 
 namespace proofline::imaging {
 namespace {
-
-using std::string_view_literals::operator""sv;
 
 // Exiv2 0.28 renamed this.
 std::int64_t ToInteger(const Exiv2::Value& value) {
@@ -172,7 +171,7 @@ std::string CaptureTime(const ExifReader& exif, const XmpReader& xmp, const Iptc
     const std::string date = iptc.Text("Iptc.Application2.DateCreated");
     const std::string of_day = iptc.Text("Iptc.Application2.TimeCreated");
     time = MakeTime(base::Concat(date, " ", of_day), "",
-                    of_day.size() == 14 ? std::string_view(of_day).substr(8) : ""sv);
+                    of_day.size() == 14 ? std::string_view(of_day).substr(8) : std::string_view());
   }
   if (time.empty()) {
     time = MakeTime(exif.Text("Exif.Image.DateTime"), exif.Text("Exif.Photo.SubSecTime"),
@@ -295,7 +294,7 @@ void StartMetadata() {
 
 Metadata ReadMetadata(std::string_view file, ImageFormat format) {
   try {
-    const auto image = Exiv2::ImageFactory::open(Bytes(file), file.size());
+    const auto image = OpenForMetadata(file);
     image->readMetadata();
     Metadata metadata = Collect(image->exifData(), image->xmpData(), image->iptcData());
     if (format == ImageFormat::kRaw) {
@@ -312,7 +311,7 @@ Metadata ReadMetadataBlocks(std::string_view exif, std::string_view xmp) {
   Exiv2::ExifData exif_data;
   Exiv2::XmpData xmp_data;
   try {
-    if (exif.starts_with("Exif\0\0"sv)) exif.remove_prefix(6);
+    if (exif.starts_with(std::string_view("Exif\0\0", 6))) exif.remove_prefix(6);
     if (!exif.empty()) {
       Exiv2::ExifParser::decode(exif_data, Bytes(exif), static_cast<std::uint32_t>(exif.size()));
     }

@@ -1,4 +1,4 @@
-// What Exiv2 finds in a file: the one place (with raw_preview.cpp) that includes Exiv2.
+// What Exiv2 finds in a file: with raw_preview.h the only part that uses it.
 #pragma once
 
 #include <optional>

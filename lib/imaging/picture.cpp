@@ -44,7 +44,7 @@ PixelRect NearestPixels(const Crop& area, int width, int height) {
 
 VImage ResizedTo(const VImage& picture, PixelSize size) {
   if (picture.width() == size.width && picture.height() == size.height) return picture;
-  const VImage resized =
+  VImage resized =
       picture.resize(static_cast<double>(size.width) / picture.width(),
                      VImage::option()
                          ->set("vscale", static_cast<double>(size.height) / picture.height())

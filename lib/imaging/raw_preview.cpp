@@ -5,6 +5,7 @@
 #include <exiv2/exiv2.hpp>
 
 #include "absl/status/status.h"
+#include "lib/imaging/exiv2_file.h"
 #include "lib/imaging/image_format.h"
 
 namespace proofline::imaging {
@@ -22,8 +23,7 @@ absl::Status NoPreview() {
 
 absl::StatusOr<std::string> LargestPreview(std::string_view raw_file) {
   try {
-    const auto image = Exiv2::ImageFactory::open(
-        reinterpret_cast<const Exiv2::byte*>(raw_file.data()), raw_file.size());
+    const auto image = OpenForMetadata(raw_file);
     image->readMetadata();
     const Exiv2::PreviewManager manager(*image);
     // Smallest first.

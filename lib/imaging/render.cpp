@@ -40,7 +40,7 @@ absl::Status CheckPreviewHolds(const Picture& picture, const PrintPlan& plan) {
 }
 
 VImage OnPaper(const VImage& picture, const PrintPlan& plan, const PrintSpec& spec) {
-  const VImage turned = plan.turned ? picture.rot(VIPS_ANGLE_D90).copy_memory() : picture;
+  VImage turned = plan.turned ? picture.rot(VIPS_ANGLE_D90).copy_memory() : picture;
   if (turned.width() == spec.width_px && turned.height() == spec.height_px) return turned;
   return turned.embed(plan.left, plan.top, spec.width_px, spec.height_px,
                       VImage::option()->set("extend", VIPS_EXTEND_WHITE));
