@@ -14,9 +14,10 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
 
+# Paths relative to the checkout, so that one checkout's objects serve another's.
 find_program(PROOFLINE_CCACHE ccache)
 if(PROOFLINE_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${PROOFLINE_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${PROOFLINE_CCACHE})
 endif()
 
 add_compile_options(-fno-omit-frame-pointer)

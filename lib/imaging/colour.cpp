@@ -15,8 +15,6 @@ int ColourBands(VipsInterpretation interpretation, int bands) {
     case VIPS_INTERPRETATION_B_W:
     case VIPS_INTERPRETATION_GREY16:
       return 1;
-    case VIPS_INTERPRETATION_MULTIBAND:
-      return bands >= 3 ? 3 : 1;
     default:
       return bands >= 3 ? 3 : 1;
   }

@@ -6,7 +6,7 @@
 namespace proofline::imaging {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 // Reads numbers of a TIFF-like file in its own byte order; every read is checked.
 class TiffReader {

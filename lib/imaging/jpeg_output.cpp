@@ -8,7 +8,7 @@
 namespace proofline::imaging {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 void AppendNumber(std::string& bytes, int number) {
   bytes += static_cast<char>(number >> 8 & 0xFF);

@@ -19,8 +19,9 @@ template <typename Response>
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, Response* response,
                                  absl::StatusOr<Response> result) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const grpc::Status status = ToGrpc(result.status());
   if (result.ok()) *response = *std::move(result);
-  reactor->Finish(ToGrpc(result.status()));
+  reactor->Finish(status);
   return reactor;
 }
 
@@ -48,8 +49,9 @@ grpc::ServerUnaryReactor* AnswerOn(Executor& executor, grpc::CallbackServerConte
           return;
         }
         absl::StatusOr<Response> result = handler();
+        const grpc::Status status = ToGrpc(result.status());
         if (result.ok()) *response = *std::move(result);
-        reactor->Finish(ToGrpc(result.status()));
+        reactor->Finish(status);
       });
   if (!taken.ok()) reactor->Finish(ToGrpc(taken));
   return reactor;

@@ -65,7 +65,7 @@ FeedSignal::Subscription FeedSignal::Subscribe(Callback callback) {
 
 std::uint64_t FeedSignal::WaitBeyond(std::uint64_t revision, std::stop_token stop) const {
   std::unique_lock lock(mutex_);
-  grown_.wait(lock, stop, [&] { return revision_ > revision; });
+  grown_.wait(lock, std::move(stop), [&] { return revision_ > revision; });
   return revision_;
 }
 

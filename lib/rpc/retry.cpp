@@ -8,7 +8,7 @@ namespace proofline::rpc {
 absl::Status CallWithRetry(const std::stop_token& stop, base::Backoff& backoff,
                            const RetryOptions& options,
                            const std::function<grpc::Status(grpc::ClientContext*)>& attempt) {
-  const absl::Status stopped = absl::CancelledError("the call was stopped before it ended");
+  absl::Status stopped = absl::CancelledError("the call was stopped before it ended");
   const auto begin = std::chrono::steady_clock::now();
   while (!stop.stop_requested()) {
     absl::Status status;

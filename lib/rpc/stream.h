@@ -120,7 +120,7 @@ class SendingStream : public Reactor, public Stream, public std::enable_shared_f
   bool Send(Response message, std::stop_token stop = {}) {
     const std::size_t bytes = MessageBytes(message);
     std::unique_lock lock(mutex_);
-    room_.wait(lock, stop, [&] { return end_.has_value() || HasRoom(bytes); });
+    room_.wait(lock, std::move(stop), [&] { return end_.has_value() || HasRoom(bytes); });
     if (end_.has_value() || !HasRoom(bytes)) return false;
     Enqueue(std::move(message), bytes);
     Advance(std::move(lock));

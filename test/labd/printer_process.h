@@ -54,7 +54,7 @@ class PrinterProcess {
         {"dbus-daemon", "--session", "--nofork", "--nopidfile", "--address=" + BusAddress()},
         folder_ / "bus.log",
         {}});
-    if (!Eventually([this] { return std::filesystem::exists(folder_ / "bus"); })) {
+    if (!Eventually([this] { return TakesConnections(folder_ / "bus"); })) {
       throw std::runtime_error("dbus-daemon does not start: " + ReadText(folder_ / "bus.log"));
     }
   }

@@ -83,16 +83,25 @@ class Passage {
 
   // Again and again until it is true; what a dying part interrupts counts as not yet.
   bool Until(const std::function<bool()>& done) {
-    return WaitUntil(
+    std::string trouble;
+    const bool reached = WaitUntil(
         [&] {
           Revive();
           try {
             return done();
-          } catch (const std::runtime_error&) {
+          } catch (const std::runtime_error& error) {
+            trouble = error.what();
             return false;
           }
         },
-        seconds(60));
+        seconds(120));
+    if (!reached) {
+      UNSCOPED_INFO("the last trouble: " << trouble);
+      for (const Part part : {Part::kHost, Part::kLab, Part::kStudio}) {
+        UNSCOPED_INFO(line_.Log(part));
+      }
+    }
+    return reached;
   }
 
  private:

@@ -53,7 +53,7 @@ std::shared_ptr<grpc::Channel> MakeChannelOrThrow(const rpc::ChannelOptions& opt
   return *channel;
 }
 
-void Deadline(grpc::ClientContext& context, std::chrono::milliseconds limit = seconds(30)) {
+void Deadline(grpc::ClientContext& context, std::chrono::milliseconds limit = seconds(10)) {
   context.set_wait_for_ready(true);
   rpc::WithDeadline(context, limit);
 }
@@ -182,7 +182,7 @@ void Line::StartMessageBus() {
       {"dbus-daemon", "--session", "--nofork", "--address=unix:path=" + bus_socket().string()},
       folder_ / "bus.log",
       {}});
-  if (!WaitUntil([&] { return fs::exists(bus_socket()); }, seconds(20))) {
+  if (!WaitUntil([&] { return TakesConnections(bus_socket()); }, seconds(20))) {
     throw std::runtime_error("the message bus did not start:\n" + ReadText(folder_ / "bus.log"));
   }
 }

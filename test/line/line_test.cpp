@@ -80,7 +80,7 @@ TEST_CASE("photographs go from a watched folder to the customer, and the ordered
   const std::map<std::string, v1::LocalPhoto> failed =
       LocalPhotos(line, v1::LOCAL_PHOTO_STATE_FAILED);
 
-  SECTION("every good photograph is there, upright and whole; a broken one has a reason") {
+  SECTION("every good photograph is there, upright and whole, and a broken one has a reason") {
     CHECK(failed.count("broken.jpg") == 1);
     for (const auto& [name, photo] : failed) {
       INFO(name);

@@ -14,9 +14,10 @@ namespace fs = std::filesystem;
 // Two encodings of one picture are at least this alike; different photographs are far below.
 constexpr double kSamePage = 0.96;
 
+// Long enough for an answer, short enough that a test which revives daemons gets to it.
 void Deadline(grpc::ClientContext& context) {
   context.set_wait_for_ready(true);
-  rpc::WithDeadline(context, std::chrono::seconds(60));
+  rpc::WithDeadline(context, std::chrono::seconds(10));
 }
 
 void Require(const grpc::Status& status) {

@@ -113,7 +113,7 @@ TEST_CASE("a store that cannot be read is named, and left as it is") {
   }
 }
 
-TEST_CASE("a watched folder that is not there is named; with another one the daemon goes on") {
+TEST_CASE("a watched folder that is not there is named, and with another one the daemon goes on") {
   Line line;
   line.Start(Part::kHost);
   line.EnrolDevice();

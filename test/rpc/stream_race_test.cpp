@@ -172,7 +172,7 @@ TEST_CASE("sending, reading, finishing and cancelling at once keep gRPC's rules"
     std::atomic<bool> handled_after_done = false;
     auto stream = PublishStream::Create(
         {.on_message =
-             [&](PublishStream& self, pb::PublishRequest) {
+             [&](PublishStream& self, const pb::PublishRequest&) {
                if (done.count() > 0) handled_after_done = true;
                ++handled;
                const absl::Status taken = workers.Run([stream = self.shared_from_this()] {
@@ -222,10 +222,11 @@ TEST_CASE("a write that is pending when the call is cancelled ends the call once
   for (int round = 0; round < 200; ++round) {
     auto call = std::make_shared<CheckingCall>(grpc_threads, 0);
     Counted done;
-    auto stream = PublishStream::Create({.on_message = [](PublishStream&, pb::PublishRequest) {},
-                                         .on_half_close = [](PublishStream&) {},
-                                         .on_room = {},
-                                         .on_done = [&](PublishStream&) { done.Add(); }});
+    auto stream =
+        PublishStream::Create({.on_message = [](PublishStream&, const pb::PublishRequest&) {},
+                               .on_half_close = [](PublishStream&) {},
+                               .on_room = {},
+                               .on_done = [&](PublishStream&) { done.Add(); }});
     call->Serve(stream->reactor());
     const std::jthread canceller([&] { call->Cancel(); });
     for (int i = 0; i < 10; ++i) stream->TrySend(Acknowledgement());

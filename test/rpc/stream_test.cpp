@@ -188,14 +188,15 @@ TEST_CASE("requests come one at a time and only after Continue") {
   Counted done;
   std::atomic<std::int64_t> last = 0;
   service.on_publish = [&] {
-    return made.Put(PublishStream::Create({.on_message =
-                                               [&](PublishStream&, pb::PublishRequest request) {
-                                                 last = request.pack().entries(0).sequence();
-                                                 requests.Add();
-                                               },
-                                           .on_half_close = {},
-                                           .on_room = {},
-                                           .on_done = [&](auto&) { done.Add(); }}));
+    return made.Put(
+        PublishStream::Create({.on_message =
+                                   [&](PublishStream&, const pb::PublishRequest& request) {
+                                     last = request.pack().entries(0).sequence();
+                                     requests.Add();
+                                   },
+                               .on_half_close = {},
+                               .on_room = {},
+                               .on_done = [&](auto&) { done.Add(); }}));
   };
   Line line(service);
   grpc::ClientContext context;
@@ -224,7 +225,7 @@ TEST_CASE("the end of a client's requests leaves time for the last answer") {
   TestService service;
   service.on_publish = [&] {
     return PublishStream::Create(
-        {.on_message = [](PublishStream& stream, pb::PublishRequest) { stream.Continue(); },
+        {.on_message = [](PublishStream& stream, const pb::PublishRequest&) { stream.Continue(); },
          .on_half_close =
              [](PublishStream& stream) {
                stream.TrySend(Acknowledgement(99));
@@ -250,7 +251,7 @@ TEST_CASE("a stream can be finished by another thread while requests keep coming
   Made<PublishStream> made;
   service.on_publish = [&] {
     return made.Put(PublishStream::Create(
-        {.on_message = [](PublishStream& stream, pb::PublishRequest) { stream.Continue(); },
+        {.on_message = [](PublishStream& stream, const pb::PublishRequest&) { stream.Continue(); },
          .on_half_close = {},
          .on_room = {},
          .on_done = {}}));
@@ -295,7 +296,7 @@ TEST_CASE("all open streams end together, and later ones at once") {
   line.server->Drain(seconds(20));
 }
 
-TEST_CASE("handlers may own what belongs to the call; it goes with the call") {
+TEST_CASE("handlers may own what belongs to the call and it goes with the call") {
   TestService service;
   Made<PublishStream> made;
   Counted gone;
@@ -306,7 +307,7 @@ TEST_CASE("handlers may own what belongs to the call; it goes with the call") {
   service.on_publish = [&] {
     auto tell = std::make_shared<Tell>(&gone);
     return made.Put(
-        PublishStream::Create({.on_message = [tell](PublishStream&, pb::PublishRequest) {},
+        PublishStream::Create({.on_message = [tell](PublishStream&, const pb::PublishRequest&) {},
                                .on_half_close = {},
                                .on_room = {},
                                .on_done = {}}));
@@ -344,21 +345,21 @@ TEST_CASE("clients that hang up at random times break nothing") {
   Executor executor(2, 1024);
   service.on_publish = [&] {
     ++made;
-    return PublishStream::Create({.on_message =
-                                      [&](PublishStream& stream, pb::PublishRequest request) {
-                                        const auto sequence = request.pack().entries(0).sequence();
-                                        const absl::Status status = executor.Run(
-                                            [stream = stream.shared_from_this(), sequence] {
-                                              stream->TrySend(Acknowledgement(sequence));
-                                              if (sequence == 60)
-                                                stream->Finish(absl::AbortedError("enough"));
-                                              stream->Continue();
-                                            });
-                                        if (!status.ok()) stream.Finish(status);
-                                      },
-                                  .on_half_close = {},
-                                  .on_room = {},
-                                  .on_done = [&](auto&) { done.Add(); }});
+    return PublishStream::Create(
+        {.on_message =
+             [&](PublishStream& stream, const pb::PublishRequest& request) {
+               const auto sequence = request.pack().entries(0).sequence();
+               const absl::Status status =
+                   executor.Run([stream = stream.shared_from_this(), sequence] {
+                     stream->TrySend(Acknowledgement(sequence));
+                     if (sequence == 60) stream->Finish(absl::AbortedError("enough"));
+                     stream->Continue();
+                   });
+               if (!status.ok()) stream.Finish(status);
+             },
+         .on_half_close = {},
+         .on_room = {},
+         .on_done = [&](auto&) { done.Add(); }});
   };
   Line line(service);
   std::vector<std::jthread> clients;
