@@ -42,12 +42,6 @@ VImage Decode(const std::string& picture) {
   return VImage::new_from_buffer(picture.data(), picture.size(), "").copy_memory();
 }
 
-VImage ResizeTo(const VImage& image, int width, int height) {
-  return image.resize(
-      static_cast<double>(width) / image.width(),
-      VImage::option()->set("vscale", static_cast<double>(height) / image.height()));
-}
-
 VImage Luma(const std::string& picture) {
   return Decode(picture)
       .colourspace(VIPS_INTERPRETATION_B_W)
@@ -94,23 +88,24 @@ std::string RenditionReference(const fs::path& file, int long_edge) {
 
 std::string PageReference(const fs::path& file, const Rectangle& part, Size page, int border) {
   VImage image = Upright(file);
-  const int left = static_cast<int>(std::lround(part.left * image.width()));
-  const int top = static_cast<int>(std::lround(part.top * image.height()));
-  image = image.crop(
-      left, top,
-      std::min(static_cast<int>(std::lround(part.width * image.width())), image.width() - left),
-      std::min(static_cast<int>(std::lround(part.height * image.height())), image.height() - top));
+  Rectangle area = part;
   const Size inner{page.width - 2 * border, page.height - 2 * border};
-  if ((image.width() > image.height()) != (inner.width > inner.height)) image = image.rot90();
-  const double scale = std::max(static_cast<double>(inner.width) / image.width(),
-                                static_cast<double>(inner.height) / image.height());
-  const int keep_width =
-      std::min(image.width(), static_cast<int>(std::lround(inner.width / scale)));
-  const int keep_height =
-      std::min(image.height(), static_cast<int>(std::lround(inner.height / scale)));
-  image = image.crop((image.width() - keep_width) / 2, (image.height() - keep_height) / 2,
-                     keep_width, keep_height);
-  image = ResizeTo(image, inner.width, inner.height);
+  if ((part.width * image.width() > part.height * image.height()) != (inner.width > inner.height)) {
+    image = image.rot90();
+    area = {1 - part.top - part.height, part.left, part.height, part.width};
+  }
+  // The whole picture at the page's scale, and then the part of it: so the part is right to half a
+  // page pixel, however small the picture.
+  const double scale = std::max(inner.width / (area.width * image.width()),
+                                inner.height / (area.height * image.height()));
+  const VImage scaled = image.resize(scale, VImage::option()->set("vscale", scale));
+  const auto start = [](double begin, double length, int keep, int all) {
+    const long middle = std::lround((begin + length / 2) * all - keep / 2.0);
+    return static_cast<int>(std::clamp<long>(middle, 0, all - keep));
+  };
+  image = scaled.crop(start(area.left, area.width, inner.width, scaled.width()),
+                      start(area.top, area.height, inner.height, scaled.height()), inner.width,
+                      inner.height);
   if (border > 0) {
     image = image.embed(border, border, page.width, page.height,
                         VImage::option()
@@ -125,10 +120,12 @@ Size SizeOf(const std::string& picture) {
   return {image.width(), image.height()};
 }
 
-double Similarity(const std::string& a, const std::string& b) {
-  const VImage x = Luma(a);
-  const VImage y = Luma(b);
-  if (x.width() != y.width() || x.height() != y.height()) return 0;
+double Similarity(const std::string& a, const std::string& b, int shrink) {
+  const VImage large_x = Luma(a);
+  const VImage large_y = Luma(b);
+  if (large_x.width() != large_y.width() || large_x.height() != large_y.height()) return 0;
+  const VImage x = large_x.shrink(shrink, shrink);
+  const VImage y = large_y.shrink(shrink, shrink);
   // Wang et al., "Image quality assessment", 2004: a Gaussian window of sigma 1.5, K1 = 0.01, K2 =
   // 0.03.
   const auto blur = [](const VImage& image) { return image.gaussblur(1.5); };

@@ -40,7 +40,7 @@ Size SizeOf(const std::string& picture);
 
 // How alike two pictures of the same size are: structural similarity of luma, 1 for equal ones. 0
 // for other sizes.
-double Similarity(const std::string& a, const std::string& b);
+double Similarity(const std::string& a, const std::string& b, int shrink = 1);
 
 // Real photographs from PROOFLINE_TEST_PHOTOS: the folders of that name, or without the variable as
 // many pictures of our own, made in `scratch`. Every file once, sorted.
