@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 // exact as the reference is, costs next to nothing there, one of four pixels or another photograph
 // fails.
 constexpr int kShrink = 4;
-constexpr double kSamePage = 0.97;
+constexpr double kSamePage = 0.95;
 
 // Long enough for an answer, short enough that a test which revives daemons gets to it.
 void Deadline(grpc::ClientContext& context) {
