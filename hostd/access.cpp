@@ -155,7 +155,7 @@ absl::StatusOr<std::string> Access::HashIdentifier(std::string_view typed) const
     return rpc::Error(absl::StatusCode::kInvalidArgument,
                       "an identifier has 8 to 64 letters and digits; take a longer one, or leave "
                       "it empty for a random one",
-                      "BAD_IDENTIFIER");
+                      "IDENTIFIER_INVALID");
   }
   return hasher_.Hash(*normalised);
 }

@@ -56,9 +56,9 @@ class Access {
   absl::Status SignOut(const CustomerCaller& caller);
 
   // Makes a customer; `customer.identifier` is the studio's, or made here if empty, and stands in
-  // the answer. InvalidArgument (BAD_IDENTIFIER) for one that is too short.
+  // the answer. InvalidArgument (IDENTIFIER_INVALID) for one that is too short.
   absl::StatusOr<proofline::v1::Customer> CreateCustomer(proofline::v1::Customer customer);
-  // The hash that the store knows an identifier by; InvalidArgument (BAD_IDENTIFIER).
+  // The hash that the store knows an identifier by; InvalidArgument (IDENTIFIER_INVALID).
   absl::StatusOr<std::string> HashIdentifier(std::string_view typed) const;
 
   // The clock's time, for records.

@@ -23,8 +23,8 @@ inline absl::StatusOr<std::vector<std::string>> ReadName(std::string_view patter
   auto ids = rpc::ParseResourceName(pattern, name);
   if (ids.has_value()) return *std::move(ids);
   return rpc::Error(absl::StatusCode::kInvalidArgument,
-                    base::Concat("'", name, "' is not a name of the form ", pattern), "BAD_NAME",
-                    {{"name", name}});
+                    base::Concat("'", name, "' is not a name of the form ", pattern),
+                    "NAME_INVALID", {{"name", name}});
 }
 
 inline absl::Status CheckId(std::string_view what, const std::string& id) {
@@ -34,7 +34,7 @@ inline absl::Status CheckId(std::string_view what, const std::string& id) {
                                  " has 1 to 63 of a-z, 0-9 and hyphen, with a letter or digit at "
                                  "both ends; '",
                                  id, "' has not"),
-                    "BAD_ID", {{std::string(what), id}});
+                    "ID_INVALID", {{std::string(what), id}});
 }
 
 inline absl::Status CheckDisplayName(const std::string& name) {
@@ -54,7 +54,7 @@ inline absl::StatusOr<std::set<std::string>> ReadMask(const google::protobuf::Fi
       for (const std::string& one : known) all += (all.empty() ? "" : ", ") + one;
       return rpc::Error(absl::StatusCode::kInvalidArgument,
                         base::Concat("'", path, "' cannot be changed; what can is ", all),
-                        "BAD_MASK", {{"path", path}});
+                        "MASK_INVALID", {{"path", path}});
     }
     paths.insert(path);
   }

@@ -29,7 +29,7 @@ class OrderFeed::Follower : public std::enable_shared_from_this<Follower> {
     following_ = std::move(following);
     if (following_.after_revision < 0) {
       return rpc::Error(absl::StatusCode::kInvalidArgument, "a revision is 0 or more",
-                        "BAD_REVISION");
+                        "REVISION_INVALID");
     }
     absl::StatusOr<rpc::FeedSignal*> signal = feed_.SignalOf(following_.studio);
     if (!signal.ok()) return signal.status();
@@ -38,7 +38,7 @@ class OrderFeed::Follower : public std::enable_shared_from_this<Follower> {
       return rpc::Error(absl::StatusCode::kOutOfRange,
                         "the feed has not reached this revision: the host knows less than you do; "
                         "follow again from revision 0",
-                        "COMPACTED", {{"oldest_revision", "0"}});
+                        "REVISION_UNKNOWN", {{"oldest_revision", "0"}});
     }
     position_ = following_.after_revision;
     heard_ = std::chrono::steady_clock::now();

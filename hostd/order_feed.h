@@ -42,8 +42,8 @@ class OrderFeed {
   OrderFeed& operator=(const OrderFeed&) = delete;
 
   // Answers a call. `begin` runs on the executor, may block, and says what is followed, or why not.
-  // OutOfRange (COMPACTED) for a revision that the feed has not reached: this store is older than
-  // what the follower knows.
+  // OutOfRange (REVISION_UNKNOWN) for a revision that the feed has not reached: this store is older
+  // than what the follower knows.
   grpc::ServerWriteReactor<proofline::v1::OrderEvent>* Follow(
       std::function<absl::StatusOr<Following>(const std::shared_ptr<rpc::Stream>&)> begin);
 

@@ -137,10 +137,10 @@ absl::Status BadReport(std::string_view what, std::string_view reason) {
 absl::Status CheckReport(const pb::Order& order, const pb::OrderShare& share,
                          const pb::ReportProgressRequest& report) {
   if (report.revision() < 1) {
-    return BadReport("a progress report needs a revision of at least 1", "BAD_REVISION");
+    return BadReport("a progress report needs a revision of at least 1", "REVISION_INVALID");
   }
   if (report.state() == pb::JOB_STATE_UNSPECIFIED || !pb::JobState_IsValid(report.state())) {
-    return BadReport("a progress report says how far the job is; set its state", "BAD_STATE");
+    return BadReport("a progress report says how far the job is; set its state", "STATE_INVALID");
   }
   for (const pb::LineProgress& progress : report.lines()) {
     const auto line =
@@ -150,12 +150,12 @@ absl::Status CheckReport(const pb::Order& order, const pb::OrderShare& share,
     if (line == order.lines().end()) {
       return BadReport(base::Concat("line ", progress.line_number(),
                                     " is not part of this device's share at this lab"),
-                       "BAD_LINE");
+                       "LINE_INVALID");
     }
     if (progress.state() == pb::ITEM_STATE_UNSPECIFIED ||
         !pb::ItemState_IsValid(progress.state())) {
       return BadReport(base::Concat("say how far line ", progress.line_number(), " is"),
-                       "BAD_STATE");
+                       "STATE_INVALID");
     }
   }
   return absl::OkStatus();

@@ -66,7 +66,7 @@ absl::Status CheckCrop(const pb::OrderLine& wanted, int line_number, const pb::P
   const absl::Status valid = imaging::Validate(imaging::CropFromMessage(wanted.print_crop()));
   if (!valid.ok()) {
     return LineError(absl::StatusCode::kInvalidArgument, line_number, base::ToStd(valid.message()),
-                     "BAD_CROP", {{"photo", wanted.photo()}});
+                     "CROP_INVALID", {{"photo", wanted.photo()}});
   }
   if (product.fit() == pb::Product::FIT_FIT) return absl::OkStatus();
   const Size picture =
@@ -119,7 +119,7 @@ absl::Status CheckRequestId(std::string_view request_id) {
   if (!request_id.empty() && request_id.size() <= 64 && printable) return absl::OkStatus();
   return rpc::Error(absl::StatusCode::kInvalidArgument,
                     "a request_id has 1 to 64 printable ASCII characters; best send a random UUID",
-                    "BAD_REQUEST_ID");
+                    "REQUEST_ID_INVALID");
 }
 
 absl::Status CheckOrder(const pb::Order& wanted) {
@@ -143,7 +143,7 @@ absl::Status CheckOrder(const pb::Order& wanted) {
     if (quantity >= 1 && quantity <= kMaxQuantity) continue;
     return LineError(absl::StatusCode::kInvalidArgument, i + 1,
                      base::Concat("a line orders 1 to ", kMaxQuantity, " prints, not ", quantity),
-                     "BAD_QUANTITY", {{"quantity", base::Concat(quantity)}});
+                     "QUANTITY_INVALID", {{"quantity", base::Concat(quantity)}});
   }
   return absl::OkStatus();
 }

@@ -24,10 +24,10 @@ inline constexpr int kMaxOrderLines = 500;
 inline constexpr int kMaxQuantity = 10'000;
 inline constexpr std::size_t kMaxNoteBytes = 4'000;
 
-// 1 to 64 printable ASCII characters; else BAD_REQUEST_ID.
+// 1 to 64 printable ASCII characters; else REQUEST_ID_INVALID.
 absl::Status CheckRequestId(std::string_view request_id);
 // Lines and note as far as they can be judged by themselves: NO_LINES, TOO_MANY_LINES,
-// BAD_QUANTITY, NOTE_TOO_LONG.
+// QUANTITY_INVALID, NOTE_TOO_LONG.
 absl::Status CheckOrder(const proofline::v1::Order& wanted);
 
 // What the host knows about the things that a line names.
@@ -39,8 +39,8 @@ struct LineFacts {
 };
 
 // The line as it will be printed: with number, edit, original, device and, where the resolution is
-// low, a warning. Refusals name the line: PHOTO_NOT_FOUND, PRODUCT_NOT_FOUND, BAD_CROP, CROP_SHAPE,
-// RESOLUTION_TOO_LOW, DEVICE_REVOKED.
+// low, a warning. Refusals name the line: PHOTO_NOT_FOUND, PRODUCT_NOT_FOUND, CROP_INVALID,
+// CROP_SHAPE, RESOLUTION_TOO_LOW, DEVICE_REVOKED.
 //
 // A crop must have the shape of the paper inside its border, in either orientation, within 1 % or
 // one pixel; for products that show the whole picture any crop is right.

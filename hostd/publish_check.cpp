@@ -29,7 +29,7 @@ absl::Status Refusal(std::string_view reason, std::string_view sentence) {
 }
 
 absl::Status TooLong(std::string_view what, std::size_t most) {
-  return Refusal("BAD_METADATA",
+  return Refusal("METADATA_INVALID",
                  base::Concat("the ", what, " has more than ", most, " bytes; shorten it"));
 }
 
@@ -50,13 +50,13 @@ absl::Status CheckTexts(const pb::Metadata& metadata) {
     if (text.first->size() > text.second) return TooLong(what, text.second);
   }
   if (metadata.keywords_size() > 200) {
-    return Refusal("BAD_METADATA", "a photo has at most 200 keywords; take some away");
+    return Refusal("METADATA_INVALID", "a photo has at most 200 keywords; take some away");
   }
   for (const std::string& keyword : metadata.keywords()) {
     if (keyword.size() > 200) return TooLong("keyword", 200);
   }
   if (metadata.fields_size() > 100) {
-    return Refusal("BAD_METADATA", "a photo has at most 100 free fields; take some away");
+    return Refusal("METADATA_INVALID", "a photo has at most 100 free fields; take some away");
   }
   for (const auto& [key, value] : metadata.fields()) {
     if (key.empty() || key.size() > 100) return TooLong("name of a free field", 100);
@@ -68,18 +68,20 @@ absl::Status CheckTexts(const pb::Metadata& metadata) {
 absl::Status CheckMetadata(const pb::Metadata& metadata) {
   if (absl::Status texts = CheckTexts(metadata); !texts.ok()) return texts;
   if (metadata.rating() < -1 || metadata.rating() > 5) {
-    return Refusal("BAD_METADATA", base::Concat("a rating is -1 to 5, not ", metadata.rating()));
+    return Refusal("METADATA_INVALID",
+                   base::Concat("a rating is -1 to 5, not ", metadata.rating()));
   }
   if (metadata.has_capture_time()) {
     const auto& time = metadata.capture_time();
     if (time.seconds() < kFirstSecond || time.seconds() > kLastSecond || time.nanos() < 0 ||
         time.nanos() > 999'999'999) {
-      return Refusal("BAD_METADATA", "the capture time is not a time between the years 1 and 9999");
+      return Refusal("METADATA_INVALID",
+                     "the capture time is not a time between the years 1 and 9999");
     }
   }
   const int offset = metadata.capture_utc_offset_minutes();
   if (offset < -840 || offset > 840) {
-    return Refusal("BAD_METADATA",
+    return Refusal("METADATA_INVALID",
                    base::Concat("an offset from UTC is -840 to 840 minutes, not ", offset));
   }
   return absl::OkStatus();
@@ -93,12 +95,12 @@ absl::Status CheckRenditionList(const pb::Photo& photo) {
     const bool is_known = rendition.kind() == pb::RENDITION_KIND_THUMBNAIL ||
                           rendition.kind() == pb::RENDITION_KIND_PROOF;
     if (!is_known || !kinds.insert(rendition.kind()).second) {
-      return Refusal("BAD_RENDITION",
+      return Refusal("RENDITION_INVALID",
                      "a photo has at most one thumbnail and one proof, and nothing else");
     }
     if (!IsSide(rendition.width_px()) || !IsSide(rendition.height_px()) ||
         rendition.size_bytes() < 1 || rendition.digest().size() != base::Digest::kSize) {
-      return Refusal("BAD_RENDITION",
+      return Refusal("RENDITION_INVALID",
                      "a rendition needs width, height, size and a digest of 32 bytes");
     }
   }
@@ -126,24 +128,24 @@ absl::Status BadPack(std::string_view what, std::string_view reason) {
 absl::Status CheckPhotoRecord(const pb::Photo& photo, std::string_view studio) {
   const auto ids = rpc::ParseResourceName("studios/*/galleries/*/photos/*", photo.name());
   if (!ids.has_value()) {
-    return Refusal("BAD_NAME", base::Concat("'", photo.name(), "' is not the name of a photo"));
+    return Refusal("NAME_INVALID", base::Concat("'", photo.name(), "' is not the name of a photo"));
   }
   if (ids->at(0) != studio) {
     return Refusal("FOREIGN_STUDIO",
                    base::Concat(photo.name(), " is not a photo of the studio ", studio));
   }
   if (photo.original_digest().size() != base::Digest::kSize || photo.original_size_bytes() < 1) {
-    return Refusal("BAD_ORIGINAL", "an original needs a digest of 32 bytes and a size");
+    return Refusal("ORIGINAL_INVALID", "an original needs a digest of 32 bytes and a size");
   }
   if (!IsSide(photo.width_px()) || !IsSide(photo.height_px()) || !IsSide(photo.edited_width_px()) ||
       !IsSide(photo.edited_height_px())) {
-    return Refusal("BAD_SIZE",
+    return Refusal("SIZE_INVALID",
                    base::Concat("width and height of a photo, before and after its edit, are 1 to ",
                                 kMaxSide, " pixels"));
   }
   if (photo.file_name().size() > 4'096) return TooLong("file name", 4'096);
   const absl::Status edit = imaging::Validate(imaging::EditFromMessage(photo.edit()));
-  if (!edit.ok()) return Refusal("BAD_EDIT", base::ToStd(edit.message()));
+  if (!edit.ok()) return Refusal("EDIT_INVALID", base::ToStd(edit.message()));
   if (absl::Status metadata = CheckMetadata(photo.metadata()); !metadata.ok()) return metadata;
   return CheckRenditionList(photo);
 }
@@ -171,7 +173,7 @@ absl::StatusOr<PublishedPack> PackChecker::Check(pb::PublishPack& pack) {
     if (entry.sequence() <= last_sequence_) {
       return BadPack(base::Concat("sequences rise on a stream; ", entry.sequence(), " came after ",
                                   last_sequence_),
-                     "BAD_SEQUENCE");
+                     "SEQUENCE_INVALID");
     }
     last_sequence_ = entry.sequence();
     absl::StatusOr<PublishedChange> change = CheckEntry(entry);
@@ -199,8 +201,8 @@ absl::StatusOr<PublishedChange> PackChecker::CheckEntry(pb::PublishEntry& entry)
       const auto ids =
           rpc::ParseResourceName("studios/*/galleries/*/photos/*", entry.withdrawal().photo());
       if (!ids.has_value() || ids->at(0) != caller_.studio) {
-        return Refusal("BAD_NAME", base::Concat("'", entry.withdrawal().photo(),
-                                                "' is not the name of a photo of this studio"));
+        return Refusal("NAME_INVALID", base::Concat("'", entry.withdrawal().photo(),
+                                                    "' is not the name of a photo of this studio"));
       }
       change.kind = PublishedChange::Kind::kWithdrawal;
       change.photo.set_name(entry.withdrawal().photo());
@@ -209,11 +211,12 @@ absl::StatusOr<PublishedChange> PackChecker::CheckEntry(pb::PublishEntry& entry)
     case pb::PublishEntry::kGallery: {
       const auto ids = rpc::ParseResourceName("studios/*/galleries/*", entry.gallery().name());
       if (!ids.has_value() || ids->at(0) != caller_.studio) {
-        return Refusal("BAD_NAME", base::Concat("'", entry.gallery().name(),
-                                                "' is not the name of a gallery of this studio"));
+        return Refusal("NAME_INVALID",
+                       base::Concat("'", entry.gallery().name(),
+                                    "' is not the name of a gallery of this studio"));
       }
       if (entry.gallery().title().empty() || entry.gallery().title().size() > kMaxTitleBytes) {
-        return Refusal("BAD_TITLE", "a gallery's title has 1 to 1,000 bytes");
+        return Refusal("TITLE_INVALID", "a gallery's title has 1 to 1,000 bytes");
       }
       change.kind = PublishedChange::Kind::kGallery;
       change.gallery = std::move(*entry.mutable_gallery());
@@ -237,7 +240,7 @@ absl::StatusOr<PublishedChange> PackChecker::CheckPhoto(pb::PhotoChange& sent) {
   std::set<int> kinds;
   for (pb::RenditionData& data : *sent.mutable_renditions()) {
     if (!kinds.insert(data.kind()).second) {
-      return Refusal("BAD_RENDITION", "a change brings each kind of rendition once");
+      return Refusal("RENDITION_INVALID", "a change brings each kind of rendition once");
     }
     absl::StatusOr<PublishedRendition> rendition = CheckRendition(sent.photo(), data);
     if (!rendition.ok()) return rendition.status();
@@ -290,7 +293,8 @@ absl::StatusOr<PublishedRendition> PackChecker::CheckRendition(const pb::Photo& 
                                                                pb::RenditionData& data) {
   const pb::Rendition* described = FindRendition(photo, data.kind());
   if (described == nullptr) {
-    return Refusal("BAD_RENDITION", "the photo's record does not name a rendition that was sent");
+    return Refusal("RENDITION_INVALID",
+                   "the photo's record does not name a rendition that was sent");
   }
   PublishedRendition rendition;
   rendition.kind = data.kind();
@@ -298,7 +302,7 @@ absl::StatusOr<PublishedRendition> PackChecker::CheckRendition(const pb::Photo& 
   base::Sha256 hash;
   if (!data.header_digest().empty()) {
     const auto digest = base::Digest::FromBytes(data.header_digest());
-    if (!digest.ok()) return Refusal("BAD_RENDITION", "a header's digest has 32 bytes");
+    if (!digest.ok()) return Refusal("RENDITION_INVALID", "a header's digest has 32 bytes");
     rendition.header_digest = *digest;
     auto header = HeaderOf(*digest, *data.mutable_header());
     if (!header.ok()) return header.status();
@@ -322,8 +326,8 @@ absl::StatusOr<PublishedRendition> PackChecker::CheckRendition(const pb::Photo& 
 absl::StatusOr<PublishedChange> PackChecker::CheckCustomer(pb::Customer& customer) {
   const auto ids = rpc::ParseResourceName("studios/*/customers/*", customer.name());
   if (!ids.has_value() || ids->at(0) != caller_.studio) {
-    return Refusal("BAD_NAME", base::Concat("'", customer.name(),
-                                            "' is not the name of a customer of this studio"));
+    return Refusal("NAME_INVALID", base::Concat("'", customer.name(),
+                                                "' is not the name of a customer of this studio"));
   }
   if (customer.display_name().size() > kMaxTitleBytes) return TooLong("name of a customer", 1'000);
   if (absl::Status share = CheckShare(customer.share(), caller_.studio); !share.ok()) return share;

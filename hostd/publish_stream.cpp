@@ -60,7 +60,8 @@ absl::Status PublishStream::Handle(Stream& stream, pb::PublishRequest& request) 
 absl::Status PublishStream::Open(Stream& stream, const pb::PublishOpen& open) {
   if (open.catalog_id().empty() || open.catalog_id().size() > 256) {
     return rpc::Error(absl::StatusCode::kInvalidArgument,
-                      "a publish stream names its catalog with 1 to 256 bytes", "BAD_CATALOG_ID");
+                      "a publish stream names its catalog with 1 to 256 bytes",
+                      "CATALOG_ID_INVALID");
   }
   absl::StatusOr<DeviceCaller> caller = parts_.access.CheckDevice(key_);
   if (!caller.ok()) return caller.status();

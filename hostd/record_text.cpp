@@ -121,7 +121,7 @@ bool Opens(const pb::Share& share, const pb::Photo& photo) {
 
 absl::Status CheckShare(const pb::Share& share, std::string_view studio) {
   const auto bad = [](std::string_view what) {
-    return rpc::Error(absl::StatusCode::kInvalidArgument, what, "BAD_SHARE");
+    return rpc::Error(absl::StatusCode::kInvalidArgument, what, "SHARE_INVALID");
   };
   const auto is_of_studio = [&](std::string_view pattern, const std::string& name) {
     const auto ids = rpc::ParseResourceName(pattern, name);

@@ -44,8 +44,8 @@ bool Matches(const proofline::v1::Metadata& metadata, const proofline::v1::Metad
 // they move into another gallery. The photo is of the share's studio.
 bool Opens(const proofline::v1::Share& share, const proofline::v1::Photo& photo);
 
-// InvalidArgument (BAD_SHARE) unless everything that the share names is of this studio and can be
-// read.
+// InvalidArgument (SHARE_INVALID) unless everything that the share names is of this studio and can
+// be read.
 absl::Status CheckShare(const proofline::v1::Share& share, std::string_view studio);
 
 // studios/S/galleries/G of a photo's name.

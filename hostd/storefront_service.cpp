@@ -33,7 +33,7 @@ bool IsKind(pb::RenditionKind kind) {
 
 absl::Status BadKind() {
   return rpc::Error(absl::StatusCode::kInvalidArgument,
-                    "say which rendition: the thumbnail or the proof", "BAD_KIND");
+                    "say which rendition: the thumbnail or the proof", "KIND_INVALID");
 }
 
 // Record and content of one visible rendition, or nothing. Without content when the digest is
@@ -249,7 +249,7 @@ absl::StatusOr<pb::ListPhotosResponse> StorefrontService::PhotosPage(
     return rpc::Error(absl::StatusCode::kInvalidArgument,
                       "a filter names subject, event, keywords, customer_reference or fields.KEY "
                       "and a value",
-                      "BAD_FILTER", {{"field", match.field()}});
+                      "FILTER_INVALID", {{"field", match.field()}});
   }
   auto page = CustomerView(parts_.store, caller)
                   .ListPhotos(LastPart(gallery->name()), request.filter(), *after, *size);
@@ -315,7 +315,7 @@ grpc::ServerWriteReactor<pb::StreamRenditionsResponse>* StorefrontService::Strea
     status = rpc::Error(absl::StatusCode::kInvalidArgument,
                         base::Concat("ask for 1 to ", kMaxStreamed, " photos at a time, not ",
                                      request->photos_size()),
-                        "BAD_PHOTO_COUNT");
+                        "PHOTO_COUNT_INVALID");
   }
   if (status.ok()) {
     status = parts_.executor.Run([this, page, stream, token = *token] {

@@ -28,7 +28,7 @@ std::string NameOf(const DeviceCaller& caller) {
 }
 
 absl::Status BadLab(std::string_view what, std::string_view product = {}) {
-  return rpc::Error(absl::StatusCode::kInvalidArgument, what, "BAD_LAB",
+  return rpc::Error(absl::StatusCode::kInvalidArgument, what, "LAB_INVALID",
                     {{"product", std::string(product)}});
 }
 

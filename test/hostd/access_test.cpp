@@ -163,7 +163,7 @@ TEST_CASE("An identifier given by the studio is checked, unique and forgiving") 
   // Not stored either.
   CHECK(absl::IsNotFound(door.store->GetCustomer("south", "eve").status()));
   other.set_identifier("short");
-  CHECK(rpc::ReasonOf(door.access->CreateCustomer(other).status()) == "BAD_IDENTIFIER");
+  CHECK(rpc::ReasonOf(door.access->CreateCustomer(other).status()) == "IDENTIFIER_INVALID");
   other.set_name("studios/nowhere/customers/eve");
   other.set_identifier("");
   CHECK(rpc::ReasonOf(door.access->CreateCustomer(other).status()) == "STUDIO_NOT_FOUND");

@@ -28,7 +28,7 @@ TEST_CASE("Studios are made, listed in pages, renamed, and never twice") {
   pb::CreateStudioRequest bad;
   for (const std::string id : {"", "Upper", "-x", "a/b"}) {
     bad.set_studio_id(id);
-    CHECK(test::Reason(Call(host.admin(), &Stub::CreateStudio, bad, &studio)) == "BAD_ID");
+    CHECK(test::Reason(Call(host.admin(), &Stub::CreateStudio, bad, &studio)) == "ID_INVALID");
   }
   pb::ListStudiosRequest list;
   list.set_page_size(2);
@@ -53,7 +53,7 @@ TEST_CASE("Studios are made, listed in pages, renamed, and never twice") {
         grpc::StatusCode::INVALID_ARGUMENT);
   update.mutable_update_mask()->clear_paths();
   update.mutable_update_mask()->add_paths("colour");
-  CHECK(test::Reason(Call(host.admin(), &Stub::UpdateStudio, update, &studio)) == "BAD_MASK");
+  CHECK(test::Reason(Call(host.admin(), &Stub::UpdateStudio, update, &studio)) == "MASK_INVALID");
   pb::GetStudioRequest get;
   get.set_name("studios/none");
   CHECK(Call(host.admin(), &Stub::GetStudio, get, &studio).error_code() ==
@@ -118,11 +118,12 @@ TEST_CASE("Customers show everything but their identifier") {
   pb::CreateCustomerRequest create;
   create.set_parent("studios/north");
   create.mutable_customer()->mutable_share()->add_galleries("studios/south/galleries/g");
-  CHECK(test::Reason(Call(host.admin(), &Stub::CreateCustomer, create, &customer)) == "BAD_SHARE");
+  CHECK(test::Reason(Call(host.admin(), &Stub::CreateCustomer, create, &customer)) ==
+        "SHARE_INVALID");
   create.mutable_customer()->clear_share();
   create.mutable_customer()->set_identifier("short");
   CHECK(test::Reason(Call(host.admin(), &Stub::CreateCustomer, create, &customer)) ==
-        "BAD_IDENTIFIER");
+        "IDENTIFIER_INVALID");
   create.mutable_customer()->clear_identifier();
   REQUIRE(Call(host.admin(), &Stub::CreateCustomer, create, &customer).ok());
   CHECK(customer.name().size() > std::string("studios/north/customers/").size());

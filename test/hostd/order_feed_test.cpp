@@ -171,7 +171,7 @@ TEST_CASE("An idle feed says how far it is") {
 TEST_CASE("A revision that the feed has not reached is answered with the way back") {
   Line line;
   line.Take({"p1"}, "a");
-  CHECK(test::Reason(Follow(line.host, line.one, 99).End()) == "COMPACTED");
+  CHECK(test::Reason(Follow(line.host, line.one, 99).End()) == "REVISION_UNKNOWN");
   CHECK(Follow(line.host, line.one, -1).End().error_code() == grpc::StatusCode::INVALID_ARGUMENT);
   CHECK(Follow(line.host, "", 0).End().error_code() == grpc::StatusCode::UNAUTHENTICATED);
 }

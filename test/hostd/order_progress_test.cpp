@@ -162,15 +162,15 @@ TEST_CASE("Reports about what is not the device's are refused") {
 
   report = Report(1, pb::JOB_STATE_OPEN);
   AddLine(report, 3, pb::ITEM_STATE_READY);
-  CHECK(rpc::ReasonOf(ApplyProgress(order, "d1", report, {}).status()) == "BAD_LINE");
+  CHECK(rpc::ReasonOf(ApplyProgress(order, "d1", report, {}).status()) == "LINE_INVALID");
   report = Report(1, pb::JOB_STATE_OPEN);
   AddLine(report, 1, pb::ITEM_STATE_UNSPECIFIED);
-  CHECK(rpc::ReasonOf(ApplyProgress(order, "d1", report, {}).status()) == "BAD_STATE");
+  CHECK(rpc::ReasonOf(ApplyProgress(order, "d1", report, {}).status()) == "STATE_INVALID");
   CHECK(rpc::ReasonOf(
             ApplyProgress(order, "d1", Report(1, pb::JOB_STATE_UNSPECIFIED), {}).status()) ==
-        "BAD_STATE");
+        "STATE_INVALID");
   CHECK(rpc::ReasonOf(ApplyProgress(order, "d1", Report(0, pb::JOB_STATE_OPEN), {}).status()) ==
-        "BAD_REVISION");
+        "REVISION_INVALID");
   CHECK(order.SerializeAsString() == before);
 }
 

@@ -101,10 +101,11 @@ TEST_CASE("A line names what is missing and its own number") {
 }
 
 TEST_CASE("A crop must lie inside the picture") {
-  CHECK(Reason(CheckLine(WithCrop(0.6, 0, 0.5, 0.5), 1, Facts(6000, 4000))) == "BAD_CROP");
-  CHECK(Reason(CheckLine(WithCrop(0, 0, 0, 0.5), 1, Facts(6000, 4000))) == "BAD_CROP");
-  CHECK(Reason(CheckLine(WithCrop(-0.1, 0, 0.5, 0.5), 1, Facts(6000, 4000))) == "BAD_CROP");
-  CHECK(Reason(CheckLine(WithCrop(0, 0, std::nan(""), 0.5), 1, Facts(6000, 4000))) == "BAD_CROP");
+  CHECK(Reason(CheckLine(WithCrop(0.6, 0, 0.5, 0.5), 1, Facts(6000, 4000))) == "CROP_INVALID");
+  CHECK(Reason(CheckLine(WithCrop(0, 0, 0, 0.5), 1, Facts(6000, 4000))) == "CROP_INVALID");
+  CHECK(Reason(CheckLine(WithCrop(-0.1, 0, 0.5, 0.5), 1, Facts(6000, 4000))) == "CROP_INVALID");
+  CHECK(Reason(CheckLine(WithCrop(0, 0, std::nan(""), 0.5), 1, Facts(6000, 4000))) ==
+        "CROP_INVALID");
 }
 
 TEST_CASE("A crop must have the shape of the paper in either orientation") {
@@ -133,7 +134,7 @@ TEST_CASE("Any crop suits a product that shows the whole picture") {
   pb::Product fit = Product();
   fit.set_fit(pb::Product::FIT_FIT);
   CHECK(CheckLine(WithCrop(0, 0, 0.2, 0.9), 1, Facts(6000, 4000, fit)).ok());
-  CHECK(Reason(CheckLine(WithCrop(0, 0, 1.2, 0.9), 1, Facts(6000, 4000, fit))) == "BAD_CROP");
+  CHECK(Reason(CheckLine(WithCrop(0, 0, 1.2, 0.9), 1, Facts(6000, 4000, fit))) == "CROP_INVALID");
 }
 
 TEST_CASE("Resolution is what the print takes from the picture") {
@@ -180,7 +181,7 @@ TEST_CASE("An order needs lines, but not too many, and sane quantities") {
   for (const int quantity : {0, -1, 10'001}) {
     order.mutable_lines(1)->set_quantity(quantity);
     const absl::Status status = CheckOrder(order);
-    CHECK(rpc::ReasonOf(status) == "BAD_QUANTITY");
+    CHECK(rpc::ReasonOf(status) == "QUANTITY_INVALID");
     CHECK(rpc::DetailOf(status, "line") == "2");
   }
   order.mutable_lines(1)->set_quantity(10'000);
@@ -199,7 +200,7 @@ TEST_CASE("A request id is short printable ASCII") {
   CHECK(CheckRequestId(std::string(64, '~')).ok());
   for (const std::string& bad : {std::string(), std::string(65, 'a'), std::string("a\n"),
                                  std::string("\xC3\xA4"), std::string(1, '\0')}) {
-    CHECK(rpc::ReasonOf(CheckRequestId(bad)) == "BAD_REQUEST_ID");
+    CHECK(rpc::ReasonOf(CheckRequestId(bad)) == "REQUEST_ID_INVALID");
   }
 }
 

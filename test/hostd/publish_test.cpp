@@ -125,8 +125,8 @@ TEST_CASE("A wrong entry is refused by name, the rest of the pack is stored") {
   client.Send(entries);
   const auto refusals = client.ReadUpTo(8);
   const std::vector<std::string> expected = {
-      "DIGEST_MISMATCH", "FOREIGN_STUDIO", "RENDITION_MISSING", "BAD_EDIT",
-      "BAD_METADATA",    "HEADER_MISSING", "UNKNOWN_CHANGE"};
+      "DIGEST_MISMATCH",  "FOREIGN_STUDIO", "RENDITION_MISSING", "EDIT_INVALID",
+      "METADATA_INVALID", "HEADER_MISSING", "UNKNOWN_CHANGE"};
   REQUIRE(refusals.size() == expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CHECK(refusals[i].sequence() == static_cast<std::int64_t>(i) + 1);
@@ -181,10 +181,10 @@ TEST_CASE("Packs that break the rules end the stream") {
   CHECK(test::Reason(end({Open(), Open()})) == "NO_PACK");
   CHECK(test::Reason(end({Open(), Pack({})})) == "EMPTY_PACK");
   CHECK(test::Reason(end({Open(), Pack({PhotoEntry(2, {}), PhotoEntry(2, {})})})) ==
-        "BAD_SEQUENCE");
-  CHECK(test::Reason(end({Open(), Pack({PhotoEntry(0, {})})})) == "BAD_SEQUENCE");
+        "SEQUENCE_INVALID");
+  CHECK(test::Reason(end({Open(), Pack({PhotoEntry(0, {})})})) == "SEQUENCE_INVALID");
   CHECK(test::Reason(end({Open(), Pack({PhotoEntry(5, {})}), Pack({PhotoEntry(4, {})})})) ==
-        "BAD_SEQUENCE");
+        "SEQUENCE_INVALID");
   pb::PublishEntry large = PhotoEntry(6, {});
   large.mutable_photo()->mutable_renditions(0)->set_body(std::string(2 << 20, 'x'));
   CHECK(test::Reason(end({Open(), Pack({large, PhotoEntry(7, {})})})) == "PACK_TOO_LARGE");
@@ -291,7 +291,7 @@ TEST_CASE("Customers made at the studio can sign in at the host") {
   REQUIRE(refusals.size() == 3);
   CHECK(refusals[0].reason() == "IDENTIFIER_IN_USE");
   CHECK(refusals[1].reason() == "IDENTIFIER_MISSING");
-  CHECK(refusals[2].reason() == "BAD_SHARE");
+  CHECK(refusals[2].reason() == "SHARE_INVALID");
   CHECK(studio.host.store().GetUsage("north")->customers() == 1);
 }
 

@@ -292,7 +292,7 @@ TEST_CASE("Filters narrow a page to photos that say so") {
   REQUIRE(response.photos_size() == 1);
   CHECK(response.photos(0).name() == "studios/north/galleries/party/photos/x2");
   request.mutable_filter(0)->set_field("price");
-  CHECK(test::Reason(Call(*both, &Stub::ListPhotos, request, &response)) == "BAD_FILTER");
+  CHECK(test::Reason(Call(*both, &Stub::ListPhotos, request, &response)) == "FILTER_INVALID");
 }
 
 TEST_CASE("A change of the share, a withdrawal and a revocation count at once") {
@@ -363,10 +363,10 @@ TEST_CASE("An order is checked at the cart, taken once, and can be cancelled") {
   CHECK(test::Reason(Call(*market.anna, &Stub::CreateOrder, cart, &again)) == "REQUEST_ID_REUSED");
 
   cart.set_request_id("");
-  CHECK(test::Reason(Call(*market.anna, &Stub::CreateOrder, cart, &again)) == "BAD_REQUEST_ID");
+  CHECK(test::Reason(Call(*market.anna, &Stub::CreateOrder, cart, &again)) == "REQUEST_ID_INVALID");
   cart.set_request_id("r2");
   cart.mutable_order()->mutable_lines(0)->mutable_print_crop()->set_width(2);
-  CHECK(test::Reason(Call(*market.anna, &Stub::CreateOrder, cart, &again)) == "BAD_CROP");
+  CHECK(test::Reason(Call(*market.anna, &Stub::CreateOrder, cart, &again)) == "CROP_INVALID");
 
   pb::CancelOrderRequest cancel;
   cancel.set_name(order.name());
