@@ -31,6 +31,7 @@
 #include "lib/rpc/endpoints.h"
 #include "lib/rpc/metrics.h"
 #include "lib/rpc/server.h"
+#include "lib/rpc/serving_config.h"
 
 namespace proofline::studio {
 namespace {
@@ -69,9 +70,8 @@ absl::StatusOr<std::unique_ptr<rpc::Server>> StartServers(const StudioConfig& co
                                                           ControlService& control,
                                                           rpc::Metrics& metrics,
                                                           rpc::Endpoints& endpoints) {
-  rpc::ServerOptions options;
-  options.addresses = {base::Concat("unix:", config.state / "control.sock")};
-  absl::StatusOr<std::unique_ptr<rpc::Server>> server = rpc::Server::Start(options, {&control});
+  absl::StatusOr<std::unique_ptr<rpc::Server>> server =
+      rpc::Server::Start(rpc::ControlOptions(config.state), {&control});
   if (!server.ok()) return server;
   endpoints["control"] = (*server)->addresses().front();
   if (!config.metrics_address.empty()) {
