@@ -17,6 +17,8 @@ struct PlaneArea {
   double top = 0;
   double width = 0;
   double height = 0;
+
+  friend bool operator==(const PlaneArea&, const PlaneArea&) = default;
 };
 
 // Luma, blue and red chroma as JPEG means them: BT.601, all 256 values. A grey picture has luma

@@ -22,6 +22,10 @@ using vips::VImage;
 // Kernels need some samples to work on.
 constexpr int kSmallestSide = 32;
 
+// How much larger than wanted a plane must stay when it is halved before it is resampled.
+constexpr double kLumaHeadroom = 2;
+constexpr double kChromaHeadroom = 1;
+
 using Planes = std::array<Plane, 3>;
 
 PixelSize Half(PixelSize size) { return {(size.width + 1) / 2, (size.height + 1) / 2}; }
@@ -71,6 +75,15 @@ Plane NoColour(PixelSize size) {
   return plane;
 }
 
+// The least scale that is enough, of those that libjpeg has fast code for. The ones between them
+// take longer although they give fewer samples. 0 if none is.
+int Eighths(double scale) {
+  for (int eighths : {1, 2, 4, 8}) {
+    if (scale <= eighths / 8.0 + 1e-9) return eighths;
+  }
+  return 0;
+}
+
 // A picture that lies as it is stored, decoded far enough for a plan.
 class LyingPicture {
  public:
@@ -85,8 +98,8 @@ class LyingPicture {
     const PixelSize stored = source_->size();
     const double across = lying_.width / (area_.width * stored.width);
     const double down = lying_.height / (area_.height * stored.height);
-    eighths_ = std::max(1, static_cast<int>(std::ceil(8 * std::max(across, down) - 1e-6)));
-    return eighths_ <= 8 &&
+    eighths_ = Eighths(std::max(across, down));
+    return eighths_ > 0 &&
            std::min({lying_.width, lying_.height, stored.width, stored.height}) >= kSmallestSide;
   }
 
@@ -117,9 +130,10 @@ class LyingPicture {
         continue;
       }
       const PlaneArea part = PartOf(decoded_.picture[i], area_);
-      planes[i] = Turned(Resampled(decoded_.planes[i], i == 0 ? part : covered(part),
-                                   i == 0 ? lying_ : chroma_size),
-                         turn_);
+      Plane small =
+          i == 0 ? Resampled(decoded_.planes[i], part, lying_, kLumaHeadroom)
+                 : Resampled(decoded_.planes[i], covered(part), chroma_size, kChromaHeadroom);
+      planes[i] = Turned(std::move(small), turn_);
     }
     return planes;
   }
@@ -135,11 +149,11 @@ class LyingPicture {
 Planes Smaller(const Planes& larger, PixelSize size) {
   const PixelSize from = larger[0].size();
   Planes planes;
-  planes[0] = Resampled(larger[0], WholeOf(larger[0]), size);
+  planes[0] = Resampled(larger[0], WholeOf(larger[0]), size, kLumaHeadroom);
   for (std::size_t i : {1U, 2U}) {
     // What the picture itself covers of the larger planes.
     const PlaneArea picture = {0, 0, from.width / 2.0, from.height / 2.0};
-    planes[i] = Resampled(larger[i], CoveredByHalf(picture, size, {}), Half(size));
+    planes[i] = Resampled(larger[i], CoveredByHalf(picture, size, {}), Half(size), kLumaHeadroom);
   }
   return planes;
 }

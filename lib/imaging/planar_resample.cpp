@@ -2,8 +2,12 @@
 
 #include <zimg.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <new>
+#include <utility>
+#include <vector>
 
 namespace proofline::imaging {
 namespace {
@@ -30,13 +34,22 @@ zimg_image_format GreyFormat(PixelSize size) {
   return format;
 }
 
-Graph MakeGraph(PixelSize from, const PlaneArea& area, PixelSize to) {
-  zimg_image_format source = GreyFormat(from);
-  source.active_region.left = area.left;
-  source.active_region.top = area.top;
-  source.active_region.width = area.width;
-  source.active_region.height = area.height;
-  const zimg_image_format target = GreyFormat(to);
+// What a graph is made for.
+struct Resampling {
+  PixelSize from;
+  PlaneArea area;
+  PixelSize to;
+
+  friend bool operator==(const Resampling&, const Resampling&) = default;
+};
+
+Graph MakeGraph(const Resampling& resampling) {
+  zimg_image_format source = GreyFormat(resampling.from);
+  source.active_region.left = resampling.area.left;
+  source.active_region.top = resampling.area.top;
+  source.active_region.width = resampling.area.width;
+  source.active_region.height = resampling.area.height;
+  const zimg_image_format target = GreyFormat(resampling.to);
   zimg_graph_builder_params params;
   zimg_graph_builder_params_default(&params, ZIMG_API_VERSION);
   params.resample_filter = ZIMG_RESIZE_LANCZOS;
@@ -45,28 +58,67 @@ Graph MakeGraph(PixelSize from, const PlaneArea& area, PixelSize to) {
   return Graph(zimg_filter_graph_build(&source, &target, &params));
 }
 
-}  // namespace
+// The graphs used last: the pictures of a shoot have few sizes, and the kernels of one take about
+// a millisecond to work out.
+class Graphs {
+ public:
+  // Null if there can be none. Good until the next call.
+  const zimg_filter_graph* For(const Resampling& resampling) {
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+      return entry.resampling == resampling;
+    });
+    if (found != entries_.end()) {
+      std::rotate(entries_.begin(), found, found + 1);
+    } else {
+      if (entries_.size() == kMost) entries_.pop_back();
+      entries_.insert(entries_.begin(), {resampling, MakeGraph(resampling)});
+    }
+    return entries_.front().graph.get();
+  }
 
-Plane Resampled(const Plane& from, const PlaneArea& area, PixelSize size) {
-  const Graph graph = MakeGraph(from.size(), area, size);
+ private:
+  static constexpr std::size_t kMost = 24;
+  struct Entry {
+    Resampling resampling;
+    Graph graph;
+  };
+  std::vector<Entry> entries_;
+};
+
+Plane Through(const zimg_filter_graph* graph, const Plane& plane, PixelSize size) {
   std::size_t scratch_bytes = 0;
   if (graph == nullptr ||
-      zimg_filter_graph_get_tmp_size(graph.get(), &scratch_bytes) != ZIMG_ERROR_SUCCESS) {
+      zimg_filter_graph_get_tmp_size(graph, &scratch_bytes) != ZIMG_ERROR_SUCCESS) {
     return {};
   }
   const Scratch scratch(new (kAlignment) std::byte[scratch_bytes]);
-  Plane to(size);
+  Plane resampled(size);
   zimg_image_buffer_const source{};
   source.version = ZIMG_API_VERSION;
-  source.plane[0] = {from.row(0), from.stride(), ZIMG_BUFFER_MAX};
+  source.plane[0] = {plane.row(0), plane.stride(), ZIMG_BUFFER_MAX};
   zimg_image_buffer target{};
   target.version = ZIMG_API_VERSION;
-  target.plane[0] = {to.row(0), to.stride(), ZIMG_BUFFER_MAX};
-  if (zimg_filter_graph_process(graph.get(), &source, &target, scratch.get(), nullptr, nullptr,
-                                nullptr, nullptr) != ZIMG_ERROR_SUCCESS) {
+  target.plane[0] = {resampled.row(0), resampled.stride(), ZIMG_BUFFER_MAX};
+  if (zimg_filter_graph_process(graph, &source, &target, scratch.get(), nullptr, nullptr, nullptr,
+                                nullptr) != ZIMG_ERROR_SUCCESS) {
     return {};
   }
-  return to;
+  return resampled;
+}
+
+}  // namespace
+
+Plane Resampled(const Plane& plane, const PlaneArea& area, PixelSize size, double headroom) {
+  const bool across = area.width >= 2 * headroom * size.width;
+  const bool down = area.height >= 2 * headroom * size.height;
+  if (across || down) {
+    PlaneArea half = area;
+    if (across) half.left /= 2, half.width /= 2;
+    if (down) half.top /= 2, half.height /= 2;
+    return Resampled(Halved(plane, across, down), half, size, headroom);
+  }
+  thread_local Graphs graphs;
+  return Through(graphs.For({plane.size(), area, size}), plane, size);
 }
 
 }  // namespace proofline::imaging

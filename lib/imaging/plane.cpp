@@ -46,6 +46,28 @@ Plane Transposed(const Plane& plane) {
   return transposed;
 }
 
+// Loops as plain as these become vector instructions.
+void AverageFour(const std::uint8_t* upper, const std::uint8_t* lower, int pairs,
+                 std::uint8_t* __restrict to) {
+  for (int x = 0; x < pairs; ++x) {
+    to[x] = static_cast<std::uint8_t>(
+        (upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1] + 2) >> 2);
+  }
+}
+
+void AverageAcross(const std::uint8_t* from, int pairs, std::uint8_t* __restrict to) {
+  for (int x = 0; x < pairs; ++x) {
+    to[x] = static_cast<std::uint8_t>((from[2 * x] + from[2 * x + 1] + 1) >> 1);
+  }
+}
+
+void AverageDown(const std::uint8_t* upper, const std::uint8_t* lower, int width,
+                 std::uint8_t* __restrict to) {
+  for (int x = 0; x < width; ++x) {
+    to[x] = static_cast<std::uint8_t>((upper[x] + lower[x] + 1) >> 1);
+  }
+}
+
 }  // namespace
 
 void Plane::Free::operator()(std::uint8_t* samples) const {
@@ -71,6 +93,30 @@ void Plane::ExtendTo(int block) {
   for (int y = height(); y < bottom; ++y) {
     std::memcpy(row(y), row(height() - 1), static_cast<std::size_t>(right));
   }
+}
+
+Plane Halved(const Plane& plane, bool across, bool down) {
+  const int width = plane.width();
+  Plane halved(
+      {across ? (width + 1) / 2 : width, down ? (plane.height() + 1) / 2 : plane.height()});
+  for (int y = 0; y < halved.height(); ++y) {
+    const std::uint8_t* upper = plane.row(down ? 2 * y : y);
+    const std::uint8_t* lower = plane.row(down ? std::min(2 * y + 1, plane.height() - 1) : y);
+    std::uint8_t* to = halved.row(y);
+    if (!across) {
+      AverageDown(upper, lower, width, to);
+      continue;
+    }
+    if (down) {
+      AverageFour(upper, lower, width / 2, to);
+    } else {
+      AverageAcross(upper, width / 2, to);
+    }
+    if (width % 2 == 1) {
+      to[width / 2] = static_cast<std::uint8_t>((upper[width - 1] + lower[width - 1] + 1) >> 1);
+    }
+  }
+  return halved;
 }
 
 Plane Turned(Plane plane, Turn turn) {

@@ -43,6 +43,10 @@ class Plane {
   std::unique_ptr<std::uint8_t[], Free> samples_;
 };
 
+// Neighbouring samples, two across, two down or four, averaged into one. The last of an odd number
+// stands for two.
+Plane Halved(const Plane& plane, bool across, bool down);
+
 // Takes a plane over and lays it down another way.
 Plane Turned(Plane plane, Turn turn);
 
