@@ -220,6 +220,16 @@ std::optional<int> Orientation(const ExifReader& exif) {
   return std::nullopt;
 }
 
+// By the rules of DCF: not sRGB, and the option file's kind of JPEG. "Uncalibrated" alone means no
+// more than that it is not sRGB, and 2 is what some cameras write all the same.
+bool IsAdobeRgb(const ExifReader& exif) {
+  constexpr std::int64_t kAdobeRgb = 2;
+  constexpr std::int64_t kUncalibrated = 65535;
+  const std::int64_t space = exif.Integer("Exif.Photo.ColorSpace").value_or(1);
+  if (space == kAdobeRgb) return true;
+  return space == kUncalibrated && exif.Text("Exif.Iop.InteroperabilityIndex").starts_with("R03");
+}
+
 std::optional<int> Rating(const ExifReader& exif, const XmpReader& xmp) {
   std::optional<std::int64_t> rating = xmp.Integer("Xmp.xmp.Rating");
   if (!rating) rating = exif.Integer("Exif.Image.Rating");
@@ -258,6 +268,7 @@ Metadata Collect(const Exiv2::ExifData& exif_data, const Exiv2::XmpData& xmp_dat
   const IptcReader iptc(iptc_data);
   Metadata metadata;
   metadata.orientation = Orientation(exif);
+  metadata.adobe_rgb = IsAdobeRgb(exif);
   ImageFacts& facts = metadata.facts;
   facts.capture_time = CaptureTime(exif, xmp, iptc);
   facts.camera_make = CleanLine(exif.Text("Exif.Image.Make"), 200);

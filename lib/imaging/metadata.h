@@ -17,6 +17,8 @@ struct Metadata {
   ImageFacts facts;
   // The tag as found in the file, 1 to 8.
   std::optional<int> orientation;
+  // Whether the camera says that pixels without a profile are Adobe RGB.
+  bool adobe_rgb = false;
   // The picture's size where the metadata is the only one to know (RAW), else 0.
   int width = 0;
   int height = 0;

@@ -32,11 +32,10 @@ Rendition Encoded(const RenditionSpec& spec, const VImage& picture) {
 }
 
 absl::Status CheckPreviewHolds(const Picture& picture, const PrintPlan& plan) {
-  if (!picture.is_preview() || plan.source_pixels_per_pixel >= 1) return absl::OkStatus();
+  if (picture.developable().ok() || plan.source_pixels_per_pixel >= 1) return absl::OkStatus();
   return absl::FailedPreconditionError(base::Concat(
       "the preview in this camera RAW (", picture.upright().width, " by ", picture.upright().height,
-      " pixels) is too small for this page, and developing RAW files is not supported "
-      "yet"));
+      " pixels) is too small for this page, and ", picture.developable().message()));
 }
 
 VImage OnPaper(const VImage& picture, const PrintPlan& plan, const PrintSpec& spec) {
