@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <new>
+#include <utility>
+#include <vector>
 
 #include "lib/base/text.h"
+#include "lib/imaging/tiff_directories.h"
 
 namespace proofline::imaging {
 namespace {
@@ -133,22 +135,42 @@ bool Inside(const Frame& frame, PixelSize size) {
          frame.top + frame.height <= size.height;
 }
 
+// What a DNG says should be shown, in its active area; nothing if it does not say.
+Frame DngFrame(std::string_view file) {
+  constexpr std::uint64_t kDefaultCropOrigin = 50719;
+  constexpr std::uint64_t kDefaultCropSize = 50720;
+  const TiffDirectories tiff(file);
+  Frame largest;
+  for (std::uint64_t directory : tiff.offsets()) {
+    const std::vector<double> origin = tiff.Values(directory, kDefaultCropOrigin);
+    const std::vector<double> size = tiff.Values(directory, kDefaultCropSize);
+    if (origin.size() != 2 || size.size() != 2 || size[0] > 65535 || size[1] > 65535) continue;
+    const Frame frame{static_cast<int>(std::min(origin[0], 65535.0)),
+                      static_cast<int>(std::min(origin[1], 65535.0)), static_cast<int>(size[0]),
+                      static_cast<int>(size[1])};
+    if (frame.width > largest.width) largest = frame;
+  }
+  return largest;
+}
+
 // What the camera itself would show: without the border that only interpolation needs.
-Frame VisibleFrame(const libraw_data_t& data, PixelSize size) {
+Frame VisibleFrame(const libraw_data_t& data, std::string_view file, PixelSize size) {
   const Frame whole{0, 0, size.width, size.height};
   if (size.width != data.sizes.width || size.height != data.sizes.height) return whole;
-  const auto& dng = data.color.dng_levels.default_crop;
-  Frame frame{static_cast<int>(dng[0]), static_cast<int>(dng[1]), static_cast<int>(dng[2]),
-              static_cast<int>(dng[3])};
-  if (data.idata.dng_version != 0) return Inside(frame, size) ? frame : whole;
+  Frame frame;
+  if (data.idata.dng_version != 0) {
+    frame = DngFrame(file);
+  } else {
 #if LIBRAW_COMPILE_CHECK_VERSION_NOTLESS(0, 21)
-  const auto& inset = data.sizes.raw_inset_crops[0];
+    const auto& inset = data.sizes.raw_inset_crops[0];
 #else
-  const auto& inset = data.sizes.raw_inset_crop;
+    const auto& inset = data.sizes.raw_inset_crop;
 #endif
-  if (inset.cleft == 0xFFFF || inset.ctop == 0xFFFF) return whole;
-  frame = {inset.cleft - data.sizes.left_margin, inset.ctop - data.sizes.top_margin, inset.cwidth,
-           inset.cheight};
+    constexpr int kNotSaid = 0xFFFF;
+    if (inset.cleft == kNotSaid || inset.ctop == kNotSaid) return whole;
+    frame = {inset.cleft - data.sizes.left_margin, inset.ctop - data.sizes.top_margin, inset.cwidth,
+             inset.cheight};
+  }
   return Inside(frame, size) ? frame : whole;
 }
 
@@ -171,10 +193,10 @@ VImage Pixels(LibRaw& raw) {
   return pixels;
 }
 
-absl::StatusOr<VImage> Developed(Decoder& decoder, const RawHeader& header) {
+absl::StatusOr<VImage> Developed(Decoder& decoder, std::string_view file, const RawHeader& header) {
   const libraw_data_t& data = decoder.data();
   const PixelSize full = DevelopedSize(data, decoder.raw().is_fuji_rotated());
-  const Frame frame = VisibleFrame(data, full);
+  const Frame frame = VisibleFrame(data, file, full);
   if (absl::Status status = decoder.Develop(); !status.ok()) return status;
   try {
     VImage pixels = Pixels(decoder.raw());
@@ -192,85 +214,50 @@ absl::StatusOr<VImage> Developed(Decoder& decoder, const RawHeader& header) {
   }
 }
 
-// Numbers in a file, every read checked. A read beyond the end gives 0.
-class FileNumbers {
- public:
-  FileNumbers(std::string_view file, bool little_endian)
-      : file_(file), little_endian_(little_endian) {}
-
-  std::uint64_t At(std::uint64_t at, std::size_t size) const {
-    if (at > file_.size() || file_.size() - at < size) return 0;
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::size_t from = little_endian_ ? at + size - 1 - i : at + i;
-      value = value << 8 | static_cast<std::uint8_t>(file_[from]);
-    }
-    return value;
+std::uint64_t BigEndian(std::string_view file, std::uint64_t at, std::uint64_t size) {
+  std::uint64_t value = 0;
+  for (std::uint64_t i = at; i < at + size; ++i) {
+    value = value << 8 | (i < file.size() ? static_cast<std::uint8_t>(file[i]) : 0);
   }
-  bool EndsBefore(std::uint64_t offset, std::uint64_t size) const {
-    return offset > file_.size() || file_.size() - offset < size;
-  }
-  std::uint64_t size() const { return file_.size(); }
+  return value;
+}
 
- private:
-  std::string_view file_;
-  bool little_endian_;
-};
+bool EndsBefore(std::string_view file, std::uint64_t offset, std::uint64_t size) {
+  return offset > file.size() || file.size() - offset < size;
+}
 
-// Whether strips or tiles of a TIFF directory, or of those below it, lie beyond the end.
-bool DirectoryLeavesFile(const FileNumbers& file, std::uint64_t at, int depth) {
-  constexpr std::uint64_t kMostEntries = 1000;
-  constexpr std::uint64_t kMostPieces = 100'000;
-  if (depth > 3) return false;
-  if (at >= file.size()) return true;
-  struct List {
-    std::uint64_t at = 0;
-    std::uint64_t count = 0;
-    std::size_t width = 0;
-  };
-  List offsets;
-  List sizes;
-  const std::uint64_t entries = std::min(file.At(at, 2), kMostEntries);
-  for (std::uint64_t i = 0; i < entries; ++i) {
-    const std::uint64_t entry = at + 2 + i * 12;
-    const std::uint64_t tag = file.At(entry, 2);
-    const std::uint64_t type = file.At(entry + 2, 2);
-    List list{.at = entry + 8, .count = file.At(entry + 4, 4), .width = type == 3 ? 2u : 4u};
-    if (list.count > kMostPieces || (type != 3 && type != 4 && type != 13)) continue;
-    if (list.count * list.width > 4) list.at = file.At(entry + 8, 4);
-    if (tag == 273 || tag == 324) offsets = list;
-    if (tag == 279 || tag == 325) sizes = list;
-    if (tag != 330) continue;
-    for (std::uint64_t sub = 0; sub < std::min<std::uint64_t>(list.count, 8); ++sub) {
-      if (DirectoryLeavesFile(file, file.At(list.at + sub * 4, 4), depth + 1)) return true;
-    }
-  }
-  for (std::uint64_t i = 0; i < std::min(offsets.count, sizes.count); ++i) {
-    if (file.EndsBefore(file.At(offsets.at + i * offsets.width, offsets.width),
-                        file.At(sizes.at + i * sizes.width, sizes.width))) {
-      return true;
-    }
+bool FujifilmLeavesFile(std::string_view file) {
+  for (std::uint64_t at : {84, 92, 100}) {
+    if (EndsBefore(file, BigEndian(file, at, 4), BigEndian(file, at + 4, 4))) return true;
   }
   return false;
 }
 
-bool TiffLeavesFile(const FileNumbers& file) {
-  std::uint64_t at = file.At(4, 4);
-  for (int i = 0; i < 8 && at != 0; ++i) {
-    if (DirectoryLeavesFile(file, at, 0)) return true;
-    at = file.At(at + 2 + file.At(at, 2) * 12, 4);
-  }
-  return false;
-}
-
-bool BoxesLeaveFile(const FileNumbers& file) {
+// ISO base media, as Canon's newer cameras write.
+bool BoxesLeaveFile(std::string_view file) {
   std::uint64_t at = 0;
   for (int i = 0; i < 64 && at < file.size(); ++i) {
-    std::uint64_t size = file.At(at, 4);
+    std::uint64_t size = BigEndian(file, at, 4);
     if (size == 0) return false;
-    if (size == 1) size = file.At(at + 8, 8);
-    if (size < 8 || file.EndsBefore(at, size)) return true;
+    if (size == 1) size = BigEndian(file, at + 8, 8);
+    if (size < 8 || EndsBefore(file, at, size)) return true;
     at += size;
+  }
+  return false;
+}
+
+// Whether strips or tiles lie beyond the end.
+bool TiffLeavesFile(const TiffDirectories& tiff) {
+  if (tiff.incomplete()) return true;
+  constexpr std::pair<std::uint64_t, std::uint64_t> kPieces[] = {{273, 279}, {324, 325}};
+  for (std::uint64_t directory : tiff.offsets()) {
+    for (const auto& [offset_tag, size_tag] : kPieces) {
+      const std::vector<double> offsets = tiff.Values(directory, offset_tag);
+      const std::vector<double> sizes = tiff.Values(directory, size_tag);
+      for (std::size_t i = 0; i < std::min(offsets.size(), sizes.size()); ++i) {
+        if (tiff.EndsBefore(offsets[i], sizes[i])) return true;
+      }
+    }
   }
   return false;
 }
@@ -281,7 +268,8 @@ absl::StatusOr<RawHeader> ReadRawHeader(std::string_view file, std::uint64_t max
   Decoder decoder;
   if (absl::Status status = decoder.Open(file, max_pixels); !status.ok()) return status;
   const libraw_data_t& data = decoder.data();
-  const Frame frame = VisibleFrame(data, DevelopedSize(data, decoder.raw().is_fuji_rotated()));
+  const Frame frame =
+      VisibleFrame(data, file, DevelopedSize(data, decoder.raw().is_fuji_rotated()));
   RawHeader header;
   header.size = {frame.width, frame.height};
   header.orientation = OrientationOf(data.sizes.flip);
@@ -304,26 +292,15 @@ absl::StatusOr<VImage> DevelopRaw(std::string_view file, const RawHeader& header
   params.half_size = scale == RawScale::kHalf ? 1 : 0;
   params.user_flip = 0;
   if (absl::Status status = decoder.Open(file, max_pixels); !status.ok()) return status;
-  return Developed(decoder, header);
+  return Developed(decoder, file, header);
 }
 
 bool RawLooksCutShort(std::string_view file) {
-  if (file.starts_with("FUJIFILMCCD-RAW"sv)) {
-    const FileNumbers numbers(file, false);
-    for (std::uint64_t at : {84, 92, 100}) {
-      if (numbers.EndsBefore(numbers.At(at, 4), numbers.At(at + 4, 4))) return true;
-    }
-    return false;
-  }
-  if (file.size() >= 8 && file.substr(4, 4) == "ftyp"sv) {
-    return BoxesLeaveFile(FileNumbers(file, false));
-  }
+  if (file.starts_with("FUJIFILMCCD-RAW"sv)) return FujifilmLeavesFile(file);
+  if (file.size() >= 8 && file.substr(4, 4) == "ftyp"sv) return BoxesLeaveFile(file);
   // Panasonic's directory has sizes of its own kind.
-  const bool panasonic = file.starts_with("IIU\0"sv);
-  if (file.size() < 8 || panasonic || (!file.starts_with("II"sv) && !file.starts_with("MM"sv))) {
-    return false;
-  }
-  return TiffLeavesFile(FileNumbers(file, file.starts_with("II"sv)));
+  const bool tiff = file.starts_with("II"sv) || file.starts_with("MM"sv);
+  return tiff && !file.starts_with("IIU\0"sv) && TiffLeavesFile(TiffDirectories(file));
 }
 
 }  // namespace proofline::imaging
