@@ -31,4 +31,9 @@ Metadata ReadMetadata(std::string_view file, ImageFormat format);
 // "Exif\0\0" is skipped), and an XMP packet. Either may be empty.
 Metadata ReadMetadataBlocks(std::string_view exif, std::string_view xmp);
 
+// Puts what an XMP file beside the original says in the place of what the original says: rating,
+// label, title, caption, keywords, creator, copyright and location, each if it says anything.
+// Nothing changes if it is empty or broken.
+void ApplySidecar(std::string_view xmp, ImageFacts& facts);
+
 }  // namespace proofline::imaging

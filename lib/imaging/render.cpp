@@ -8,7 +8,9 @@
 #include "lib/base/text.h"
 #include "lib/imaging/geometry.h"
 #include "lib/imaging/jpeg_output.h"
+#include "lib/imaging/metadata.h"
 #include "lib/imaging/vips_runtime.h"
+#include "lib/imaging/watermark_painter.h"
 
 namespace proofline::imaging {
 namespace {
@@ -54,6 +56,7 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
   if (!picture.ok()) return picture.status();
   Renditions result;
   result.facts = picture->facts();
+  ApplySidecar(request.sidecar_xmp, result.facts);
   result.renditions.resize(request.specs.size());
 
   std::vector<std::size_t> largest_first(request.specs.size());
@@ -73,7 +76,11 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
     }
     try {
       last = SmallerCopy(last, plan.output);
-      result.renditions[index] = Encoded(spec, last);
+      // Smaller renditions come from the picture without its mark.
+      absl::StatusOr<VImage> shown =
+          spec.watermarked ? WithWatermark(last, *request.watermark) : last;
+      if (!shown.ok()) return shown.status();
+      result.renditions[index] = Encoded(spec, *shown);
     } catch (const vips::VError& error) {
       return VipsFailure("the rendition", error.what());
     }
