@@ -206,6 +206,7 @@ void PrintLocalPhoto(Output& output, const v1::LocalPhoto& local) {
       {"label", metadata.label()},
       {"creator", metadata.creator()},
       {"copyright", metadata.copyright()},
+      {"location", metadata.location()},
       {"taken", CaptureTime(metadata)},
       {"camera", metadata.camera()},
       {"lens", metadata.lens()},

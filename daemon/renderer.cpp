@@ -127,7 +127,9 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
   if (absl::IsCancelled(made.status())) return made.status();
   // A file that was written meanwhile may well look broken.
-  if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
+  if (absl::IsAborted(made.status()) || !IsAsSettled(fd.get(), task.stamp)) {
+    return Unsettled(task, stop);
+  }
   if (!made.ok()) return Failed(task, made.status(), /*unreadable=*/false);
   if (absl::Status status = catalog_.FinishRendered(task, *made, selection.sent); !status.ok()) {
     return status;
