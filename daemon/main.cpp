@@ -71,6 +71,8 @@ absl::StatusOr<std::unique_ptr<rpc::Server>> StartServers(const StudioConfig& co
                                                           rpc::Endpoints& endpoints) {
   rpc::ServerOptions options;
   options.addresses = {base::Concat("unix:", config.state / "control.sock")};
+  // A roster of the largest size, and what is around it.
+  options.max_receive_bytes = 20 << 20;
   absl::StatusOr<std::unique_ptr<rpc::Server>> server = rpc::Server::Start(options, {&control});
   if (!server.ok()) return server;
   endpoints["control"] = (*server)->addresses().front();
