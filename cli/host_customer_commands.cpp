@@ -2,6 +2,7 @@
 #include "cli/arguments.h"
 #include "cli/exit_code.h"
 #include "cli/host_verbs.h"
+#include "cli/share_view.h"
 #include "cli/text.h"
 #include "lib/base/text.h"
 
@@ -28,17 +29,6 @@ struct CustomerFlags {
 
   bool has_share() const { return !galleries.empty() || !photos.empty() || !matches.empty(); }
 };
-
-std::string ShareText(const v1::Share& share) {
-  std::string text;
-  const auto add = [&](std::string part) { text += Concat(text.empty() ? "" : ", ", part); };
-  for (const std::string& gallery : share.galleries()) add("gallery " + LastId(gallery));
-  for (const std::string& photo : share.photos()) add("photo " + ShortName(photo, 1));
-  for (const v1::MetadataMatch& match : share.matches()) {
-    add(Concat(match.field(), "=", match.value()));
-  }
-  return text;
-}
 
 void PrintCustomer(Output& output, const v1::Customer& customer) {
   if (output.json()) {

@@ -53,6 +53,8 @@ struct PendingPublish {
     std::string jpeg;
   };
   std::int64_t sequence = 0;
+  // Set: a customer has changed, and the rest is empty.
+  std::optional<v1::Customer> customer;
   v1::Photo photo;
   std::string gallery_title;
   std::vector<Content> contents;
@@ -90,6 +92,31 @@ struct OriginalPlaces {
   std::vector<File> files;
   // The photo is here, but its file has another content by now.
   bool changed = false;
+};
+
+class Catalog;
+
+// What ChangeCustomers() lets its caller see and do. Reads see what was stored before.
+class CustomerChanges {
+ public:
+  // What a customer is found by besides its id. Written into keys: never renumber.
+  enum class Key { kRequest = 1, kIdentifier = 2, kSubject = 3 };
+
+  CustomerChanges(Catalog& catalog, CatalogTransaction& transaction)
+      : catalog_(catalog), transaction_(transaction) {}
+  CustomerChanges(const CustomerChanges&) = delete;
+  CustomerChanges& operator=(const CustomerChanges&) = delete;
+
+  // Nothing if there is none.
+  absl::StatusOr<std::optional<record::Customer>> Get(const std::string& id);
+  absl::StatusOr<std::optional<record::Customer>> Find(Key kind, const std::string& key);
+  // In place of what there was under the customer's id; it waits for the host.
+  absl::Status Store(record::Customer customer);
+  google::protobuf::Timestamp Now() const;
+
+ private:
+  Catalog& catalog_;
+  CatalogTransaction& transaction_;
 };
 
 // Thread-safe. Every change is durable when its method returns OK; a change that fails has not
@@ -172,7 +199,11 @@ class Catalog {
 
   // What the host says when a stream opens: everything up to `last_sequence` is there. A host that
   // has less than it acknowledged once gets the rest again, rendered anew.
-  absl::Status HostOpened(std::int64_t last_sequence);
+  // `refusals` are those of entries up to it that may not have been heard of; entries up to
+  // `unsure_sequence` that are in neither are sent again.
+  absl::Status HostOpened(std::int64_t last_sequence,
+                          const std::map<std::int64_t, Refusal>& refusals = {},
+                          std::int64_t unsure_sequence = 0);
   // Blocks until a change with a sequence greater than `after` may be pending and work is not
   // paused; false when `stop` is requested.
   bool WaitForPending(std::int64_t after, const std::stop_token& stop);
@@ -186,6 +217,8 @@ class Catalog {
   // Bytes that went to the host; made durable with the next acknowledgement.
   void CountSentBytes(std::int64_t bytes);
   std::int64_t last_sequence() const;
+  // The last sequence that is recorded as acknowledged.
+  std::int64_t host_sequence() const;
 
   // ---- People
 
@@ -206,6 +239,23 @@ class Catalog {
   // Returns the record as stored.
   absl::StatusOr<record::Photo> Update(const std::string& id, const std::string& etag,
                                        const std::function<absl::Status(record::Photo&)>& change);
+  // What people change on many photos at once; the index is that of the id. First as if, then for
+  // good: an error of CheckUpdate() or NotFound for an id leaves everything as it is. UpdateMany()
+  // makes the changes durable in groups, leaves out photos that are gone by now, and returns how
+  // many records have changed; after an error the groups before it are changed.
+  using IndexedChange = std::function<absl::Status(std::size_t index, record::Photo&)>;
+  absl::Status CheckUpdate(const std::vector<std::string>& ids, const IndexedChange& change) const;
+  absl::StatusOr<std::int64_t> UpdateMany(const std::vector<std::string>& ids,
+                                          const IndexedChange& change);
+  // Every photo of a gallery, or of all if it is empty, by id, until `visit` returns false.
+  absl::Status VisitPhotos(const std::string& gallery,
+                           const std::function<bool(const record::Photo&)>& visit) const;
+  // NotFound if no photo has ever been in it.
+  absl::StatusOr<record::Gallery> GetGallery(const std::string& id) const;
+  // Photos that come into the gallery from now on are changed so before anything else; only what
+  // people can enter. Adds to what was set before.
+  absl::Status SetLaterMetadata(const std::string& gallery,
+                                const std::function<absl::Status(record::Photo&)>& change);
   // Failed and refused photos wait again; all of them if `ids` is empty. Returns how many.
   absl::StatusOr<std::int64_t> Retry(const std::vector<std::string>& ids);
   absl::Status SetPaused(bool paused);
@@ -217,6 +267,17 @@ class Catalog {
   // with the same content is known.
   absl::StatusOr<OriginalPlaces> FindOriginal(const std::string& photo, const base::Digest& digest,
                                               std::int64_t size) const;
+
+  // ---- Customers made here; see CustomerBook
+
+  // NotFound if there is none.
+  absl::StatusOr<record::Customer> GetCustomer(const std::string& id) const;
+  // Customers after the id `start_after`, by id.
+  absl::StatusOr<std::vector<record::Customer>> ListCustomers(const std::string& start_after,
+                                                              int max) const;
+  // Lets `change` look and store, with nobody else in between; what it has stored becomes durable
+  // and waits for the host, all of it, if it returns OK.
+  absl::Status ChangeCustomers(const std::function<absl::Status(CustomerChanges&)>& change);
 
   CatalogCounts counts() const;
   // Rings after every change that counts or people can see.
@@ -262,6 +323,25 @@ class Catalog {
                                const std::map<std::int64_t, Refusal>& refusals, bool& done);
   absl::Status Renumber(std::int64_t above);
   absl::Status RepublishAfter(std::int64_t last_sequence);
+  absl::Status QueueAgain(CatalogTransaction& transaction, const record::PendingChange& change);
+  absl::Status RequeueUnsure(std::int64_t unsure_sequence,
+                             const std::map<std::int64_t, Refusal>& refusals);
+  absl::StatusOr<record::Photo> UpdateIn(CatalogTransaction& transaction, const std::string& id,
+                                         const std::string& etag,
+                                         const std::function<absl::Status(record::Photo&)>& change,
+                                         bool& changed);
+
+  // catalog_metadata.cpp and catalog_customers.cpp; under the lock.
+  friend class CustomerChanges;
+  absl::Status TakeLaterMetadata(CatalogTransaction& transaction, record::Photo& photo) const;
+  absl::Status StoreCustomer(CatalogTransaction& transaction, const record::Customer& customer);
+  void QueueCustomer(record::Customer& customer);
+  absl::StatusOr<PendingPublish> PendingCustomer(std::int64_t sequence,
+                                                 const std::string& id) const;
+  absl::Status AcknowledgeCustomer(CatalogTransaction& transaction, const std::string& id,
+                                   std::int64_t sequence, const Refusal* refusal);
+  absl::Status RequeueCustomer(CatalogTransaction& transaction, const std::string& id);
+  absl::Status RequeueCustomersAfter(CatalogTransaction& transaction, std::int64_t last_sequence);
   void PutTotals(CatalogTransaction& transaction) const;
 
   const Options options_;

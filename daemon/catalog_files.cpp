@@ -240,6 +240,7 @@ absl::Status Catalog::AddPhoto(CatalogTransaction& transaction, const SettledPat
   photo.set_id(base::NewId());
   *photo.add_places() = MakePlace(transaction, file, status);
   photo.set_original_size_bytes(static_cast<std::int64_t>(file.reading.stamp.size));
+  status.Update(TakeLaterMetadata(transaction, photo));
   *photo.mutable_create_time() = NowMessage();
   Touch(photo);
   Requeue(photo);

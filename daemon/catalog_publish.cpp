@@ -56,6 +56,14 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
   const auto take = [&](std::string_view key, std::string_view value) -> absl::Status {
     record::PendingChange change;
     change.ParseFromArray(value.data(), static_cast<int>(value.size()));
+    if (change.has_customer()) {
+      absl::StatusOr<PendingPublish> item =
+          PendingCustomer(static_cast<std::int64_t>(keys::NumberFrom(key)), change.customer());
+      if (!item.ok()) return item.status();
+      bytes += item->customer->ByteSizeLong() + 128;
+      pending.push_back(*std::move(item));
+      return absl::OkStatus();
+    }
     const absl::StatusOr<record::Photo> photo = GetPhoto(change.photo());
     if (!photo.ok()) return photo.status();
     PendingPublish item;
@@ -106,23 +114,30 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
                                       const std::map<std::int64_t, Refusal>& refusals, bool& done) {
   const std::lock_guard lock(mutex_);
   CatalogTransaction transaction(database_);
-  std::vector<std::pair<std::int64_t, std::string>> acknowledged;
+  std::vector<std::pair<std::int64_t, record::PendingChange>> acknowledged;
   absl::Status status =
       transaction.Scan(keys::kPublish, "", [&](std::string_view key, std::string_view value) {
         const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
         if (sequence > last_sequence) return false;
         record::PendingChange change;
         change.ParseFromArray(value.data(), static_cast<int>(value.size()));
-        acknowledged.emplace_back(sequence, change.photo());
+        acknowledged.emplace_back(sequence, std::move(change));
         return acknowledged.size() < kAcknowledgedPerCommit;
       });
   if (!status.ok()) return status;
   done = acknowledged.size() < kAcknowledgedPerCommit;
 
-  for (const auto& [sequence, id] : acknowledged) {
+  for (const auto& [sequence, change] : acknowledged) {
+    const auto refusal = refusals.find(sequence);
+    if (change.has_customer()) {
+      status = AcknowledgeCustomer(transaction, change.customer(), sequence,
+                                   refusal == refusals.end() ? nullptr : &refusal->second);
+      if (!status.ok()) return status;
+      continue;
+    }
+    const std::string& id = change.photo();
     absl::StatusOr<record::Photo> photo = transaction.Photo(id);
     if (!photo.ok()) return photo.status();
-    const auto refusal = refusals.find(sequence);
     photo->set_sequence(0);
     if (refusal == refusals.end()) {
       photo->set_published_sequence(sequence);
@@ -139,7 +154,9 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
     }
     if (status = transaction.Store(*photo); !status.ok()) return status;
   }
-  totals_.set_host_sequence(std::max(totals_.host_sequence(), last_sequence));
+  // No further than what this commit records: the host tells refusals after it again.
+  const std::int64_t heard = done ? last_sequence : acknowledged.back().first;
+  totals_.set_host_sequence(std::max(totals_.host_sequence(), heard));
   PutTotals(transaction);
   return Commit(transaction);
 }
@@ -158,22 +175,47 @@ absl::Status Catalog::Acknowledge(std::int64_t last_sequence,
 absl::Status Catalog::Renumber(std::int64_t above) {
   const std::lock_guard lock(mutex_);
   CatalogTransaction transaction(database_);
-  std::vector<std::string> pending;
+  std::vector<record::PendingChange> pending;
   absl::Status status =
       transaction.Scan(keys::kPublish, "", [&](std::string_view, std::string_view value) {
-        record::PendingChange change;
-        change.ParseFromArray(value.data(), static_cast<int>(value.size()));
-        pending.push_back(change.photo());
+        pending.emplace_back().ParseFromArray(value.data(), static_cast<int>(value.size()));
         return true;
       });
   totals_.set_last_sequence(std::max(totals_.last_sequence(), above));
   totals_.set_host_sequence(above);
-  for (const std::string& id : pending) {
-    absl::StatusOr<record::Photo> photo = transaction.Photo(id);
-    status.Update(photo.status());
+  for (const record::PendingChange& change : pending) {
     if (!status.ok()) return status;
-    QueuePublish(*photo, /*with_renditions=*/false);
-    status.Update(transaction.Store(*photo));
+    status = QueueAgain(transaction, change);
+  }
+  PutTotals(transaction);
+  return status.ok() ? Commit(transaction) : status;
+}
+
+absl::Status Catalog::QueueAgain(CatalogTransaction& transaction,
+                                 const record::PendingChange& change) {
+  if (change.has_customer()) return RequeueCustomer(transaction, change.customer());
+  absl::StatusOr<record::Photo> photo = transaction.Photo(change.photo());
+  if (!photo.ok()) return photo.status();
+  QueuePublish(*photo, /*with_renditions=*/false);
+  return transaction.Store(*photo);
+}
+
+absl::Status Catalog::RequeueUnsure(std::int64_t unsure_sequence,
+                                    const std::map<std::int64_t, Refusal>& refusals) {
+  const std::lock_guard lock(mutex_);
+  CatalogTransaction transaction(database_);
+  std::vector<record::PendingChange> unsure;
+  absl::Status status =
+      transaction.Scan(keys::kPublish, "", [&](std::string_view key, std::string_view value) {
+        const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
+        if (sequence > unsure_sequence) return false;
+        if (refusals.contains(sequence)) return true;
+        unsure.emplace_back().ParseFromArray(value.data(), static_cast<int>(value.size()));
+        return true;
+      });
+  for (const record::PendingChange& change : unsure) {
+    if (!status.ok()) return status;
+    status = QueueAgain(transaction, change);
   }
   PutTotals(transaction);
   return status.ok() ? Commit(transaction) : status;
@@ -201,12 +243,16 @@ absl::Status Catalog::RepublishAfter(std::int64_t last_sequence) {
     }
     if (status = transaction.Store(*photo); !status.ok()) return status;
   }
+  status = RequeueCustomersAfter(transaction, last_sequence);
+  if (!status.ok()) return status;
   totals_.set_host_sequence(last_sequence);
   PutTotals(transaction);
   return Commit(transaction);
 }
 
-absl::Status Catalog::HostOpened(std::int64_t last_sequence) {
+absl::Status Catalog::HostOpened(std::int64_t last_sequence,
+                                 const std::map<std::int64_t, Refusal>& refusals,
+                                 std::int64_t unsure_sequence) {
   std::int64_t given = 0;
   std::int64_t acknowledged = 0;
   {
@@ -223,7 +269,12 @@ absl::Status Catalog::HostOpened(std::int64_t last_sequence) {
     spdlog::warn("the host has lost changes that it had acknowledged; they are sent again");
     return RepublishAfter(last_sequence);
   }
-  return Acknowledge(last_sequence, {});
+  if (unsure_sequence > acknowledged) {
+    spdlog::warn("the host does not know whether it refused some changes; they are sent again");
+    const absl::Status status = RequeueUnsure(std::min(unsure_sequence, last_sequence), refusals);
+    if (!status.ok()) return status;
+  }
+  return Acknowledge(last_sequence, refusals);
 }
 
 void Catalog::CountSentBytes(std::int64_t bytes) {
@@ -234,6 +285,11 @@ void Catalog::CountSentBytes(std::int64_t bytes) {
 std::int64_t Catalog::last_sequence() const {
   const std::lock_guard lock(mutex_);
   return totals_.last_sequence();
+}
+
+std::int64_t Catalog::host_sequence() const {
+  const std::lock_guard lock(mutex_);
+  return totals_.host_sequence();
 }
 
 }  // namespace proofline::studio

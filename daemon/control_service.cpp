@@ -37,6 +37,7 @@ grpc::ServerUnaryReactor* NotServed(grpc::CallbackServerContext* context, std::s
 
 ControlService::ControlService(const Parts& parts)
     : parts_(parts),
+      customers_(parts.catalog),
       start_time_(base::RealClock().WallNow()),
       executor_(/*threads=*/2, /*max_waiting=*/256),
       thread_([this](const std::stop_token& stop) { RunWatchers(stop); }) {}
@@ -312,12 +313,6 @@ grpc::ServerUnaryReactor* ControlService::Rescan(grpc::CallbackServerContext* co
 
 // ---- What this version does not serve
 
-grpc::ServerUnaryReactor* ControlService::BatchUpdateLocalPhotos(
-    grpc::CallbackServerContext* context, const pb::BatchUpdateLocalPhotosRequest* /*request*/,
-    pb::BatchUpdateLocalPhotosResponse* /*response*/) {
-  return NotServed(context, "BatchUpdateLocalPhotos");
-}
-
 grpc::ServerUnaryReactor* ControlService::ProcessGallery(
     grpc::CallbackServerContext* context, const pb::ProcessGalleryRequest* /*request*/,
     pb::ProcessGalleryResponse* /*response*/) {
@@ -334,24 +329,6 @@ grpc::ServerUnaryReactor* ControlService::ExplainSelection(
     grpc::CallbackServerContext* context, const pb::ExplainSelectionRequest* /*request*/,
     pb::ExplainSelectionResponse* /*response*/) {
   return NotServed(context, "ExplainSelection");
-}
-
-grpc::ServerUnaryReactor* ControlService::ShareWithCustomer(
-    grpc::CallbackServerContext* context, const pb::ShareWithCustomerRequest* /*request*/,
-    pb::Customer* /*response*/) {
-  return NotServed(context, "ShareWithCustomer");
-}
-
-grpc::ServerUnaryReactor* ControlService::ListLocalCustomers(
-    grpc::CallbackServerContext* context, const pb::ListLocalCustomersRequest* /*request*/,
-    pb::ListLocalCustomersResponse* /*response*/) {
-  return NotServed(context, "ListLocalCustomers");
-}
-
-grpc::ServerUnaryReactor* ControlService::ImportRoster(grpc::CallbackServerContext* context,
-                                                       const pb::ImportRosterRequest* /*request*/,
-                                                       pb::ImportRosterResponse* /*response*/) {
-  return NotServed(context, "ImportRoster");
 }
 
 grpc::ServerUnaryReactor* ControlService::GetGalleryContactSheet(

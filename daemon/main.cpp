@@ -60,8 +60,10 @@ absl::StatusOr<std::unique_ptr<rpc::Server>> StartServers(const StudioConfig& co
                                                           ControlService& control,
                                                           rpc::Metrics& metrics,
                                                           rpc::Endpoints& endpoints) {
-  absl::StatusOr<std::unique_ptr<rpc::Server>> server =
-      rpc::Server::Start(rpc::ControlOptions(config.state), {&control});
+  rpc::ServerOptions options = rpc::ControlOptions(config.state);
+  // A roster of the largest size, and what is around it.
+  options.max_receive_bytes = 20 << 20;
+  absl::StatusOr<std::unique_ptr<rpc::Server>> server = rpc::Server::Start(options, {&control});
   if (!server.ok()) return server;
   endpoints["control"] = (*server)->addresses().front();
   if (!config.metrics_address.empty()) {
