@@ -256,6 +256,8 @@ absl::StatusOr<record::Photo> Catalog::Update(
   } else if (rendered) {
     QueuePublish(photo, /*with_renditions=*/false);
   }
+  // New ratings, labels and keywords may be selected otherwise.
+  ApplySelection(photo);
   absl::Status status = transaction.Store(photo);
   PutTotals(transaction);
   if (status.ok()) status = Commit(transaction);
