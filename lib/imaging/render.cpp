@@ -8,7 +8,9 @@
 #include "lib/base/text.h"
 #include "lib/imaging/geometry.h"
 #include "lib/imaging/jpeg_output.h"
+#include "lib/imaging/metadata.h"
 #include "lib/imaging/vips_runtime.h"
+#include "lib/imaging/watermark_painter.h"
 
 namespace proofline::imaging {
 namespace {
@@ -32,11 +34,10 @@ Rendition Encoded(const RenditionSpec& spec, const VImage& picture) {
 }
 
 absl::Status CheckPreviewHolds(const Picture& picture, const PrintPlan& plan) {
-  if (!picture.is_preview() || plan.source_pixels_per_pixel >= 1) return absl::OkStatus();
+  if (picture.developable().ok() || plan.source_pixels_per_pixel >= 1) return absl::OkStatus();
   return absl::FailedPreconditionError(base::Concat(
       "the preview in this camera RAW (", picture.upright().width, " by ", picture.upright().height,
-      " pixels) is too small for this page, and developing RAW files is not supported "
-      "yet"));
+      " pixels) is too small for this page, and ", picture.developable().message()));
 }
 
 VImage OnPaper(const VImage& picture, const PrintPlan& plan, const PrintSpec& spec) {
@@ -55,6 +56,7 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
   if (!picture.ok()) return picture.status();
   Renditions result;
   result.facts = picture->facts();
+  ApplySidecar(request.sidecar_xmp, result.facts);
   result.renditions.resize(request.specs.size());
 
   std::vector<std::size_t> largest_first(request.specs.size());
@@ -74,7 +76,11 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
     }
     try {
       last = SmallerCopy(last, plan.output);
-      result.renditions[index] = Encoded(spec, last);
+      // Smaller renditions come from the picture without its mark.
+      absl::StatusOr<VImage> shown =
+          spec.watermarked ? WithWatermark(last, *request.watermark) : last;
+      if (!shown.ok()) return shown.status();
+      result.renditions[index] = Encoded(spec, *shown);
     } catch (const vips::VError& error) {
       return VipsFailure("the rendition", error.what());
     }

@@ -127,8 +127,8 @@ void Work(const Limits& limits) {
     absl::StatusOr<Packet> packet = ReceivePacket(kWorkerSocket);
     wire::Request request;
     if (!packet.ok() || !packet->fd || !request.ParseFromString(packet->bytes)) return;
-    const WorkerAnswer answer =
-        Serve(request, packet->fd.get(), picture_limits, limits.max_file_bytes);
+    const WorkerAnswer answer = Serve(request, packet->fd.get(), packet->second_fd.get(),
+                                      picture_limits, limits.max_file_bytes);
     // Whoever has the answer may rely on the original being let go.
     packet->fd.Reset();
     if (!SendAnswer(answer)) return;

@@ -35,7 +35,9 @@ namespace proofline::imaging {
 //   DeadlineExceeded    it took longer than the time limit, twice
 //   Internal            it made the decoder crash, twice
 //   FailedPrecondition  the worker program cannot be started, or the picture cannot give what is
-//                       asked (a camera RAW without a usable preview)
+//                       asked (a camera RAW of an unknown kind, without a preview of the size)
+//   Aborted             the file changed or became shorter while it was read: not the picture's
+//                       fault; ask again when it has settled
 //   Cancelled           `stop` was requested
 class WorkerPool {
  public:
