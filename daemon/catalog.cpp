@@ -269,6 +269,8 @@ absl::StatusOr<record::Photo> Catalog::UpdateIn(
   } else if (rendered) {
     QueuePublish(photo, /*with_renditions=*/false);
   }
+  // New ratings, labels and keywords may be selected otherwise.
+  ApplySelection(photo);
   if (absl::Status status = transaction.Store(photo); !status.ok()) return status;
   return photo;
 }

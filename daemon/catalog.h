@@ -42,6 +42,10 @@ struct RenderTask {
   imaging::Edit edit;
   v1::Edit edit_message;
   PhotoFacts facts;
+  record::Photo record;
+  // How the renditions are made and why; the renderer fills them in before it finishes.
+  std::string recipe;
+  std::string reason;
   // Another photo, or this one before, has a file of this size: worth hashing before rendering.
   bool maybe_known = false;
 };
@@ -64,6 +68,9 @@ struct Refusal {
   std::string reason;   // for programs
   std::string message;  // for people
 };
+
+// Takes what was found in the original over into its photo.
+void TakeFacts(const imaging::ImageFacts& facts, const imaging::Edit& edit, record::Photo& photo);
 
 struct CatalogCounts {
   std::map<v1::LocalPhotoState, std::int64_t> states;
@@ -188,12 +195,38 @@ class Catalog {
   absl::StatusOr<bool> FinishIfKnown(const RenderTask& task, const base::Digest& digest);
   absl::Status FinishRendered(const RenderTask& task, const imaging::Renditions& rendered,
                               bool sent);
+  // The selection has nothing made of it. `inspected` is what was found in it, if it was looked
+  // into.
+  absl::Status FinishKept(const RenderTask& task, const imaging::ImageFacts* inspected,
+                          const std::string& why);
   // `unreadable`: worth another try at the next hint although the file has not changed.
   absl::Status FinishFailed(const RenderTask& task, const std::string& reason, bool unreadable);
   // The file is not as it was when it settled: it waits for the settle queue, which is to be told.
   absl::Status FinishUnsettled(const RenderTask& task);
   // Nothing was done; the photo waits as before.
   void Release(const RenderTask& task);
+
+  // ---- Selection
+
+  // From now on these decide; until the first call every photo gets the usual renditions and is
+  // sent. Photos about which they decide otherwise than was decided before are made anew, sent or
+  // kept; how many. Costs one comparison when the last preferences were the same.
+  absl::StatusOr<std::int64_t> UsePreferences(const Preferences& preferences);
+  std::shared_ptr<const Preferences> preferences() const;
+  // Decides again about all photos: time has passed. Returns how many have changed.
+  absl::StatusOr<std::int64_t> Redecide();
+  // What is decided about a photo as it is recorded.
+  Selection Explain(const record::Photo& photo) const;
+  // What can be decided by after the original was looked into.
+  PhotoFacts FactsAfter(const RenderTask& task, const imaging::ImageFacts& inspected) const;
+  // Forces photos in or out, or gives them back to the rules; how many have changed. NotFound for
+  // an id that there is not.
+  absl::StatusOr<std::int64_t> SelectPhotos(const std::vector<std::string>& ids,
+                                            record::SelectionChoice choice);
+  // Lets the photos go on that wait in a gallery until the user asks; how many.
+  absl::StatusOr<std::int64_t> ProcessGallery(const std::string& gallery);
+  // Resting is like being paused, but not remembered: the hours to work are over.
+  void SetResting(bool resting);
 
   // ---- Publishing
 
@@ -232,6 +265,8 @@ class Catalog {
                                                         int max) const;
   absl::StatusOr<std::vector<LocalGallery>> ListGalleries(const std::string& start_after,
                                                           int max) const;
+  // Photos of this device are in it.
+  bool HasGallery(const std::string& id) const;
   // The thumbnail as it was last made; NotFound if there is none.
   absl::StatusOr<std::string> GetThumbnail(const std::string& id) const;
   // Lets `change` work on the record and stores it. A new edit has the photo rendered anew, new
@@ -311,6 +346,21 @@ class Catalog {
   void QueuePublish(record::Photo& photo, bool with_renditions);
   void Unmake(record::Photo& photo, const std::string& message);
   absl::StatusOr<std::optional<RenderTask>> NextWaiting();
+
+  // catalog_selection.cpp; under the lock.
+  PhotoFacts FactsOf(const record::Photo& photo) const;
+  Selection Decide(const record::Photo& photo) const;
+  // Brings a photo's state in line with what is decided about it; true if that changed it.
+  bool ApplySelection(record::Photo& photo);
+  bool ApplyToKept(record::Photo& photo, const Selection& selection);
+  void Keep(record::Photo& photo, const std::string& why);
+  void Remake(record::Photo& photo);
+  bool MayWork() const;
+  // Not under the lock: takes it, once for each commit. `first` may change the photos before.
+  absl::StatusOr<std::int64_t> DecideAbout(const std::vector<std::string>& ids,
+                                           const std::function<void(record::Photo&)>& first);
+  absl::StatusOr<std::int64_t> DecideInGroups(const std::vector<std::string>& ids,
+                                              const std::function<void(record::Photo&)>& first);
   absl::StatusOr<std::optional<record::Photo>> FindTwin(CatalogTransaction& transaction,
                                                         const base::Digest& digest,
                                                         std::uint64_t size,
@@ -352,6 +402,8 @@ class Catalog {
   mutable std::mutex mutex_;
   std::condition_variable_any work_changed_;
   record::Totals totals_;
+  std::shared_ptr<const Preferences> preferences_ = std::make_shared<const Preferences>();
+  bool resting_ = false;
   std::uint64_t next_ticket_ = 1;
   // No ticket below is in the queue: keeps the search from walking over deleted entries.
   std::uint64_t lowest_ticket_ = 1;

@@ -22,6 +22,7 @@ constexpr std::size_t kAcknowledgedPerCommit = 256;
 void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
   photo.set_state(pb::LOCAL_PHOTO_STATE_RENDERED);
   photo.clear_state_message();
+  photo.set_kept(false);
   photo.set_sequence(totals_.last_sequence() + 1);
   totals_.set_last_sequence(photo.sequence());
   newest_pending_ = photo.sequence();
@@ -41,7 +42,7 @@ void Catalog::PutTotals(CatalogTransaction& transaction) const {
 
 bool Catalog::WaitForPending(std::int64_t after, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  work_changed_.wait(lock, stop, [&] { return newest_pending_ > after && !totals_.paused(); });
+  work_changed_.wait(lock, stop, [&] { return newest_pending_ > after && MayWork(); });
   return !stop.stop_requested();
 }
 

@@ -48,6 +48,7 @@ ControlService::~ControlService() {
 }
 
 void ControlService::Stop() {
+  stopping_.request_stop();
   streams_.FinishAll(
       rpc::Error(absl::StatusCode::kUnavailable, "the studio daemon is shutting down", "STOPPING"));
   if (!thread_.joinable()) return;
@@ -76,6 +77,7 @@ pb::GetStudioStatusResponse ControlService::Status() const {
   status.set_original_bytes(counts.original_bytes);
   status.set_sent_bytes(counts.sent_bytes);
   status.set_paused(counts.paused);
+  if (parts_.resting) status.set_resting_message(parts_.resting());
   for (const FolderWatcher::RootState& root : parts_.watcher.roots()) {
     pb::WatchedFolder& folder = *status.add_folders();
     folder.set_path(Readable(root.path));
@@ -312,30 +314,6 @@ grpc::ServerUnaryReactor* ControlService::Rescan(grpc::CallbackServerContext* co
 }
 
 // ---- What this version does not serve
-
-grpc::ServerUnaryReactor* ControlService::ProcessGallery(
-    grpc::CallbackServerContext* context, const pb::ProcessGalleryRequest* /*request*/,
-    pb::ProcessGalleryResponse* /*response*/) {
-  return NotServed(context, "ProcessGallery");
-}
-
-grpc::ServerUnaryReactor* ControlService::SelectPhotos(grpc::CallbackServerContext* context,
-                                                       const pb::SelectPhotosRequest* /*request*/,
-                                                       pb::SelectPhotosResponse* /*response*/) {
-  return NotServed(context, "SelectPhotos");
-}
-
-grpc::ServerUnaryReactor* ControlService::ExplainSelection(
-    grpc::CallbackServerContext* context, const pb::ExplainSelectionRequest* /*request*/,
-    pb::ExplainSelectionResponse* /*response*/) {
-  return NotServed(context, "ExplainSelection");
-}
-
-grpc::ServerUnaryReactor* ControlService::GetGalleryContactSheet(
-    grpc::CallbackServerContext* context, const pb::GetGalleryContactSheetRequest* /*request*/,
-    pb::GetGalleryContactSheetResponse* /*response*/) {
-  return NotServed(context, "GetGalleryContactSheet");
-}
 
 grpc::ServerUnaryReactor* ControlService::RebuildCatalog(
     grpc::CallbackServerContext* context, const pb::RebuildCatalogRequest* /*request*/,

@@ -16,6 +16,7 @@
 #include "daemon/order_book.h"
 #include "daemon/proof_publisher.h"
 #include "lib/base/clock.h"
+#include "lib/imaging/worker_pool.h"
 #include "lib/rpc/executor.h"
 #include "lib/rpc/metrics.h"
 #include "lib/rpc/stream.h"
@@ -35,6 +36,10 @@ class ControlService final : public v1::StudioControlService::CallbackService {
     Ingest& ingest;
     FolderWatcher& watcher;
     ProofPublisher& publisher;
+    // For contact sheets; without it there are none.
+    imaging::WorkerPool* pool = nullptr;
+    // Why the daemon rests although it is not paused, for people.
+    std::function<std::string()> resting = {};
   };
 
   explicit ControlService(const Parts& parts);
@@ -134,6 +139,14 @@ class ControlService final : public v1::StudioControlService::CallbackService {
   absl::StatusOr<v1::RetryPhotosResponse> Retry(const v1::RetryPhotosRequest& request);
   absl::StatusOr<v1::ListLocalOrdersResponse> ListOrders(
       const v1::ListLocalOrdersRequest& request) const;
+  // control_selection.cpp
+  absl::StatusOr<std::string> GalleryId(const std::string& name) const;
+  absl::StatusOr<v1::ProcessGalleryResponse> Process(const v1::ProcessGalleryRequest& request);
+  absl::StatusOr<v1::SelectPhotosResponse> SelectByHand(const v1::SelectPhotosRequest& request);
+  absl::StatusOr<v1::ExplainSelectionResponse> Explain(
+      const v1::ExplainSelectionRequest& request) const;
+  absl::StatusOr<v1::GetGalleryContactSheetResponse> ContactSheet(
+      const v1::GetGalleryContactSheetRequest& request) const;
   void RunWatchers(const std::stop_token& stop);
 
   // The id of a gallery by its name; NotFound if no photo has ever been in it.
@@ -153,6 +166,7 @@ class ControlService final : public v1::StudioControlService::CallbackService {
   const Parts parts_;
   CustomerBook customers_;
   const base::WallTime start_time_;
+  std::stop_source stopping_;
   rpc::OpenStreams streams_;
   std::mutex mutex_;
   std::condition_variable_any watchers_changed_;

@@ -95,8 +95,7 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   if (!host.ok()) return host.status();
   Ingest ingest(config.settle, **catalog);
   FolderWatcher watcher({config.roots, config.scan_interval}, ingest);
-  Renderer renderer({config.imaging.workers, config.preferences}, **catalog, ingest, **pool,
-                    metrics);
+  Renderer renderer({config.imaging.workers}, **catalog, ingest, **pool, metrics);
   ProofPublisher publisher(*host, config.host.title, **catalog, metrics);
   OrderFollower follower(*host, config.host.title, **orders);
   const auto labs = MakeLabs(config, **catalog, **orders, metrics);

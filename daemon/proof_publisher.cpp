@@ -163,6 +163,7 @@ class ProofPublisher::Session {
       window_.Sent(static_cast<std::uint64_t>(last), bytes);
       after_ = last;
     }
+    if (publisher_.limit_ != nullptr && !publisher_.limit_->Take(bytes, over)) return false;
     if (!stream_->Write(request)) return false;
     catalog_.CountSentBytes(static_cast<std::int64_t>(bytes));
     publisher_.sent_bytes_.Increment(static_cast<double>(bytes));
@@ -218,11 +219,12 @@ class ProofPublisher::Session {
 };
 
 ProofPublisher::ProofPublisher(std::shared_ptr<grpc::Channel> channel, std::string peer,
-                               Catalog& catalog, rpc::Metrics& metrics)
+                               Catalog& catalog, rpc::Metrics& metrics, base::RateLimit* limit)
     : channel_(std::move(channel)),
       stub_(pb::SyncService::NewStub(channel_)),
       peer_(std::move(peer)),
       catalog_(catalog),
+      limit_(limit),
       sent_bytes_(metrics.AddCounter("proofline_studio_sent_bytes_total",
                                      "Bytes of publish messages sent to the host.")),
       connected_(metrics.AddGauge("proofline_studio_host_connected",
