@@ -165,6 +165,10 @@ class ProofPublisher::Session {
 
   void AddEntry(PendingPublish item, pb::PublishEntry& entry) {
     entry.set_sequence(item.sequence);
+    if (item.withdrawal) {
+      entry.mutable_withdrawal()->set_photo(item.photo.name());
+      return;
+    }
     pb::PhotoChange& change = *entry.mutable_photo();
     *change.mutable_photo() = std::move(item.photo);
     change.set_gallery_title(std::move(item.gallery_title));
