@@ -1,6 +1,7 @@
 // The catalog: the durable truth about every photo of this device.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,6 +41,8 @@ struct RenderTask {
   std::string root;
   std::string path;
   FileStamp stamp;
+  // The XMP sidecar that belongs to it; empty if there is none.
+  std::string sidecar_path;
   imaging::Edit edit;
   v1::Edit edit_message;
   PhotoFacts facts;
@@ -60,6 +64,8 @@ struct PendingPublish {
   // Set: a customer has changed, and the rest is empty.
   std::optional<v1::Customer> customer;
   v1::Photo photo;
+  // The photo is taken back; only its name counts.
+  bool withdrawal = false;
   std::string gallery_title;
   std::vector<Content> contents;
 };
@@ -132,13 +138,19 @@ class CustomerChanges {
 //
 // Photos keep their id for ever: through renames and moves (the same inode, size and time, or the
 // same digest, at a new path while the old path is gone) and through new content at the same path.
-// Two files with one digest are two places of one photo.
+// Two files with one digest are two places of one photo. A RAW file and the camera's JPEG (or HEIF)
+// beside it, named alike, are one photo: one of them is its original, the other its companion. An
+// XMP sidecar belongs to the photo that is named like it.
 class Catalog {
  public:
   struct Options {
     std::filesystem::path path;
     std::uint64_t cache_bytes = std::uint64_t{64} << 20;
     DeviceName device;
+    // How long a photo whose file is gone stays at the host.
+    std::chrono::milliseconds grace = std::chrono::hours(1);
+    // The original of a pair is the RAW file, not the picture beside it.
+    bool raw_is_original = false;
   };
 
   // Opens or makes the catalog. Besides the errors of kv::Database::Open: FailedPrecondition for a
@@ -158,10 +170,14 @@ class Catalog {
   // ---- Files
 
   struct KnownFile {
-    std::string name;
+    // Without its folder; valid while it is visited, empty where one was asked for.
+    std::string_view name;
     FileStamp stamp;
     bool gone = false;
     bool look_again = false;
+    // The original of a photo; others were found to be no picture, or belong to a photo.
+    bool is_photo = false;
+    bool on_submount = false;
 
     // There is nothing to do about a file that reads like this.
     bool IsAsRecorded(const FileStamp& now) const {
@@ -180,9 +196,22 @@ class Catalog {
                                  const std::function<bool(const std::string& folder)>& visit) const;
   // Nothing also when the disk fails.
   std::optional<KnownFile> FindFile(const std::string& path) const;
+  // Whether a file is about to be recorded at another path than it was.
+  using FoundElsewhere = std::function<bool(const FileStamp& stamp)>;
   // Takes what the settle queue let go, all in one durable change. New files become photos, files
   // that are gone stop being places.
-  absl::Status RecordSettled(const std::vector<SettledPath>& settled);
+  absl::Status RecordSettled(const std::vector<SettledPath>& settled,
+                             const FoundElsewhere& elsewhere = nullptr);
+
+  // ---- Photos whose files are gone
+
+  // Blocks until the grace time of a photo is over. False when `stop` is requested.
+  bool WaitForDueWithdrawal(const std::stop_token& stop);
+  // Photos whose grace time is over, some of them.
+  absl::StatusOr<std::vector<record::Photo>> DueWithdrawals() const;
+  absl::Status PutOffWithdrawal(const std::string& photo, base::Duration by);
+  // Has the host take the photo away from customers, unless its file has come back.
+  absl::Status Withdraw(const std::string& photo);
 
   // ---- Rendering
 
@@ -191,8 +220,10 @@ class Catalog {
   std::optional<RenderTask> TakeWaiting(const std::stop_token& stop);
   // The original's digest is known before rendering. True if that was all there was to do: it is
   // another place of a photo, or its content is as it was; false if it must be rendered (the task
-  // stays taken).
-  absl::StatusOr<bool> FinishIfKnown(const RenderTask& task, const base::Digest& digest);
+  // stays taken). Waits while a file of the same size is being rendered that may be the same;
+  // Cancelled when `stop` is requested meanwhile.
+  absl::StatusOr<bool> FinishIfKnown(const RenderTask& task, const base::Digest& digest,
+                                     const std::stop_token& stop = {});
   absl::Status FinishRendered(const RenderTask& task, const imaging::Renditions& rendered,
                               bool sent);
   // The selection has nothing made of it. `inspected` is what was found in it, if it was looked
@@ -324,22 +355,64 @@ class Catalog {
   absl::Status Load();
   absl::Status LoadCatalogRecord();
   absl::Status LoadCounts();
+  absl::StatusOr<bool> LoadStoredCounts();
+  void StoreCounts();
   // Commits and wakes whoever waits for what has changed. Under the lock.
   absl::Status Commit(CatalogTransaction& transaction);
   google::protobuf::Timestamp NowMessage() const;
   void Touch(record::Photo& photo) const;
 
+  // One call of RecordSettled().
+  struct Settling {
+    CatalogTransaction& transaction;
+    const std::vector<SettledPath>& settled;
+    const FoundElsewhere& elsewhere;
+    // Paths of sidecars that are new, changed or gone.
+    std::set<std::string> sidecars;
+  };
+  // A photo that a renderer has taken.
+  struct Taken {
+    std::uint64_t size = 0;
+    // Nothing until it was read.
+    std::optional<base::Digest> digest;
+    bool rendering = false;
+  };
+
   // catalog_files.cpp; under the lock.
-  absl::Status TakeFile(CatalogTransaction& transaction, const SettledPath& file);
-  absl::Status TakeGone(CatalogTransaction& transaction, const SettledPath& file);
-  absl::Status TakeKnownPath(CatalogTransaction& transaction, const SettledPath& file,
-                             record::Photo photo);
-  absl::StatusOr<bool> TakeSameInode(CatalogTransaction& transaction, const SettledPath& file);
-  absl::Status AddPhoto(CatalogTransaction& transaction, const SettledPath& file);
+  static absl::StatusOr<std::optional<record::PlaceEntry>> EntryAt(CatalogTransaction& transaction,
+                                                                   const std::string& path);
+  static void PutBareEntry(CatalogTransaction& transaction, const SettledPath& file,
+                           record::PlaceKind kind);
+  static bool IsElsewhere(const Settling& settling, const record::Place& place);
+  absl::Status TakeFile(Settling& settling, const SettledPath& file);
+  absl::Status TakeGone(Settling& settling, const SettledPath& file);
+  absl::Status TakeKnownPath(Settling& settling, const SettledPath& file, record::Photo photo);
+  absl::Status TakeNewPath(Settling& settling, const SettledPath& file);
+  absl::StatusOr<bool> TakeSameInode(Settling& settling, const SettledPath& file);
+  absl::Status AddPhoto(Settling& settling, const SettledPath& file);
+  absl::Status AddPhotoAt(Settling& settling, const record::Place& place);
   record::Place MakePlace(CatalogTransaction& transaction, const SettledPath& file,
                           absl::Status& status) const;
-  absl::Status StoreMoved(CatalogTransaction& transaction, const record::Photo& before,
-                          record::Photo photo);
+  absl::Status StoreMoved(Settling& settling, const record::Photo& before, record::Photo photo);
+
+  // catalog_pairs.cpp; under the lock.
+  static absl::Status NamedLike(
+      CatalogTransaction& transaction, const std::string& folder, std::string_view stem,
+      const std::function<void(const std::string& path, const record::PlaceEntry& entry)>& visit);
+  absl::StatusOr<bool> TakePairOf(Settling& settling, const SettledPath& file);
+  absl::Status TakeKnownCompanion(Settling& settling, const SettledPath& file, record::Photo photo);
+  absl::StatusOr<bool> TakeMovedCompanion(Settling& settling, const SettledPath& file,
+                                          record::Photo photo);
+  void PromoteCompanion(record::Photo& photo);
+  static std::vector<record::Place> TakeStrays(record::Photo& photo);
+  static absl::Status TakeSidecar(Settling& settling, const SettledPath& file);
+  absl::Status GiveSidecar(Settling& settling, const std::string& path);
+  absl::Status ChooseSidecar(CatalogTransaction& transaction, record::Photo& photo);
+
+  // catalog_withdraw.cpp; under the lock.
+  std::int64_t NowMs() const;
+  void QueueWithdrawal(record::Photo& photo);
+  void TakeWithdrawn(std::int64_t sequence, const Refusal* refusal, record::Photo& photo);
 
   // catalog_work.cpp; under the lock.
   void Requeue(record::Photo& photo);
@@ -369,6 +442,12 @@ class Catalog {
                          record::Photo into);
   absl::StatusOr<std::optional<record::Photo>> TakenPhoto(CatalogTransaction& transaction,
                                                           const RenderTask& task);
+  // Takes the renditions over; true if the host has exactly these.
+  static bool TakeRenditions(CatalogTransaction& transaction, const imaging::Renditions& rendered,
+                             record::Photo& photo);
+  void GiveBack(const RenderTask& task);
+  // Another taken photo may turn out to be the same.
+  bool MayBeRendering(const RenderTask& task, const base::Digest& digest) const;
   absl::Status AcknowledgeSome(std::int64_t last_sequence,
                                const std::map<std::int64_t, Refusal>& refusals, bool& done);
   absl::Status Renumber(std::int64_t above);
@@ -407,10 +486,15 @@ class Catalog {
   std::uint64_t next_ticket_ = 1;
   // No ticket below is in the queue: keeps the search from walking over deleted entries.
   std::uint64_t lowest_ticket_ = 1;
-  std::set<std::uint64_t> taken_tickets_;
+  std::map<std::uint64_t, Taken> taken_;  // by ticket
   bool waiting_may_exist_ = true;
   std::int64_t newest_pending_ = 0;
   CountChanges counted_;
+  // The store holds counts that must go with the next change.
+  bool counts_stored_ = false;
+  // A commit failed that may have happened all the same: only counting anew tells.
+  bool counts_doubtful_ = false;
+  bool withdrawals_changed_ = false;
   rpc::FeedSignal changes_;
 };
 

@@ -17,6 +17,11 @@ namespace {
 // Acknowledgements of many changes are recorded in commits of this many.
 constexpr std::size_t kAcknowledgedPerCommit = 256;
 
+// The photo that a change is about.
+const std::string& PhotoOf(const record::PendingChange& change) {
+  return change.has_withdrawal() ? change.withdrawal() : change.photo();
+}
+
 }  // namespace
 
 void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
@@ -26,6 +31,7 @@ void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
   photo.set_sequence(totals_.last_sequence() + 1);
   totals_.set_last_sequence(photo.sequence());
   newest_pending_ = photo.sequence();
+  photo.set_sequence_withdraws(false);
   photo.set_with_renditions(photo.with_renditions() || with_renditions);
 }
 
@@ -65,10 +71,17 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
       pending.push_back(*std::move(item));
       return absl::OkStatus();
     }
-    const absl::StatusOr<record::Photo> photo = GetPhoto(change.photo());
+    const absl::StatusOr<record::Photo> photo = GetPhoto(PhotoOf(change));
     if (!photo.ok()) return photo.status();
     PendingPublish item;
     item.sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
+    if (change.has_withdrawal()) {
+      item.withdrawal = true;
+      item.photo.set_name(PhotoName(options_.device, *photo));
+      bytes += 256;
+      pending.push_back(std::move(item));
+      return absl::OkStatus();
+    }
     item.photo = PhotoMessage(options_.device, *photo);
     item.gallery_title = MainPlace(*photo)->gallery_title();
     std::size_t item_bytes = item.photo.ByteSizeLong() + item.gallery_title.size() + 128;
@@ -136,12 +149,19 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
       if (!status.ok()) return status;
       continue;
     }
-    const std::string& id = change.photo();
+    const std::string& id = PhotoOf(change);
     absl::StatusOr<record::Photo> photo = transaction.Photo(id);
     if (!photo.ok()) return photo.status();
+    const auto refusal = refusals.find(sequence);
+    if (photo->sequence_withdraws()) {
+      TakeWithdrawn(sequence, refusal == refusals.end() ? nullptr : &refusal->second, *photo);
+      if (status = transaction.Store(*photo); !status.ok()) return status;
+      continue;
+    }
     photo->set_sequence(0);
     if (refusal == refusals.end()) {
       photo->set_published_sequence(sequence);
+      photo->set_withdrawn(false);
       photo->set_with_renditions(false);
       photo->set_state(pb::LOCAL_PHOTO_STATE_PUBLISHED);
       transaction.Delete(keys::kRenditions, keys::Rendition(id, pb::RENDITION_KIND_PROOF));
@@ -195,9 +215,13 @@ absl::Status Catalog::Renumber(std::int64_t above) {
 absl::Status Catalog::QueueAgain(CatalogTransaction& transaction,
                                  const record::PendingChange& change) {
   if (change.has_customer()) return RequeueCustomer(transaction, change.customer());
-  absl::StatusOr<record::Photo> photo = transaction.Photo(change.photo());
+  absl::StatusOr<record::Photo> photo = transaction.Photo(PhotoOf(change));
   if (!photo.ok()) return photo.status();
-  QueuePublish(*photo, /*with_renditions=*/false);
+  if (photo->sequence_withdraws()) {
+    QueueWithdrawal(*photo);
+  } else {
+    QueuePublish(*photo, /*with_renditions=*/false);
+  }
   return transaction.Store(*photo);
 }
 
@@ -238,7 +262,10 @@ absl::Status Catalog::RepublishAfter(std::int64_t last_sequence) {
     absl::StatusOr<record::Photo> photo = transaction.Photo(id);
     if (!photo.ok()) continue;
     photo->set_published_sequence(0);
-    if (photo->state() == pb::LOCAL_PHOTO_STATE_PUBLISHED ||
+    if (photo->withdrawn()) {
+      // What the host has gone back to may have the photo again.
+      if (IsMissing(*photo)) QueueWithdrawal(*photo);
+    } else if (photo->state() == pb::LOCAL_PHOTO_STATE_PUBLISHED ||
         photo->state() == pb::LOCAL_PHOTO_STATE_RENDERED) {
       Unmake(*photo, "the host has lost it; it is made and sent again");
     }

@@ -82,6 +82,10 @@ pb::GetStudioStatusResponse ControlService::Status() const {
     pb::WatchedFolder& folder = *status.add_folders();
     folder.set_path(Readable(root.path));
     folder.set_message(root.message);
+    folder.set_polled(root.polled);
+    if (root.scanned.has_value()) {
+      folder.mutable_scan_time()->set_seconds(std::chrono::system_clock::to_time_t(*root.scanned));
+    }
   }
   status.set_open_orders(parts_.orders.open_orders());
   status.set_lab_sent_bytes(parts_.orders.lab_sent_bytes());

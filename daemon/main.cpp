@@ -21,6 +21,7 @@
 #include "daemon/proof_publisher.h"
 #include "daemon/renderer.h"
 #include "daemon/studio_config.h"
+#include "daemon/withdrawer.h"
 #include "lib/base/file.h"
 #include "lib/base/program.h"
 #include "lib/base/text.h"
@@ -81,8 +82,9 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   if (!status.ok()) return status;
   const auto lock = base::DirectoryLock::Acquire(config.state, "proofline-studiod");
   if (!lock.ok()) return lock.status();
-  const auto catalog = Catalog::Open(
-      {config.state / "catalog", config.catalog_cache, config.device}, base::RealClock());
+  const auto catalog = Catalog::Open({config.state / "catalog", config.catalog_cache,
+                                      config.device, config.grace, config.raw_is_original},
+                                     base::RealClock());
   if (!catalog.ok()) return catalog.status();
   const auto orders = OpenOrders(config, **catalog);
   if (!orders.ok()) return orders.status();
@@ -93,10 +95,16 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   if (!pool.ok()) return pool.status();
   const auto host = rpc::MakeChannel(config.host.channel);
   if (!host.ok()) return host.status();
-  Ingest ingest(config.settle, **catalog);
-  FolderWatcher watcher({config.roots, config.scan_interval}, ingest);
+  Ingest ingest(config.settle, **catalog, base::RealClock(), config.rules);
+  FolderWatcher watcher({.roots = config.roots,
+                         .rescan_interval = config.scan_interval,
+                         .poll_interval = config.poll_interval,
+                         .poll = config.poll,
+                         .rules = config.rules},
+                        ingest);
   Renderer renderer({config.imaging.workers}, **catalog, ingest, **pool, metrics);
   ProofPublisher publisher(*host, config.host.title, **catalog, metrics);
+  Withdrawer withdrawer(**catalog, **orders, config.rules);
   OrderFollower follower(*host, config.host.title, **orders);
   const auto labs = MakeLabs(config, **catalog, **orders, metrics);
   if (!labs.ok()) return labs.status();
@@ -111,6 +119,7 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   ingest.Start();
   renderer.Start();
   publisher.Start();
+  withdrawer.Start();
   follower.Start();
   for (const std::unique_ptr<LabSender>& lab : *labs) lab->Start();
   reporter.Start();

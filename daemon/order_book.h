@@ -86,6 +86,8 @@ class OrderBook {
   // Orders before the id `start_before` (empty: from the newest), newest first.
   absl::StatusOr<std::vector<v1::Order>> ListOrders(const std::string& start_before, int max) const;
   std::int64_t open_orders() const;
+  // An order that is neither completed, failed nor cancelled has a line for this photo (its id).
+  absl::StatusOr<bool> HasOpenOrderFor(const std::string& photo) const;
   std::int64_t lab_sent_bytes() const;
 
   // Rings after every change.

@@ -177,6 +177,10 @@ class ProofPublisher::Session {
       *entry.mutable_customer() = *std::move(item.customer);
       return;
     }
+    if (item.withdrawal) {
+      entry.mutable_withdrawal()->set_photo(item.photo.name());
+      return;
+    }
     pb::PhotoChange& change = *entry.mutable_photo();
     *change.mutable_photo() = std::move(item.photo);
     change.set_gallery_title(std::move(item.gallery_title));

@@ -127,7 +127,7 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
     if (absl::IsCancelled(digest.status())) return digest.status();
     if (!digest.ok()) return Failed(task, digest.status(), /*unreadable=*/true);
     if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
-    const absl::StatusOr<bool> known = catalog_.FinishIfKnown(task, *digest);
+    const absl::StatusOr<bool> known = catalog_.FinishIfKnown(task, *digest, stop);
     if (!known.ok()) return known.status();
     if (*known) return absl::OkStatus();
   }
