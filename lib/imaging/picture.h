@@ -35,8 +35,6 @@ class Picture {
   // which it can be developed, or of its largest preview if it cannot.
   PixelSize upright() const { return SizeAfter(stored_, turn_); }
   Turn stored_to_upright() const { return turn_; }
-  // What its colours are if it has no profile.
-  AssumedColour assumed_colour() const { return assumed_; }
   // Of a camera RAW that cannot be developed there is only its preview; says why.
   const absl::Status& developable() const { return developable_; }
 
