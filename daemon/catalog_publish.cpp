@@ -152,7 +152,6 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
     const std::string& id = PhotoOf(change);
     absl::StatusOr<record::Photo> photo = transaction.Photo(id);
     if (!photo.ok()) return photo.status();
-    const auto refusal = refusals.find(sequence);
     if (photo->sequence_withdraws()) {
       TakeWithdrawn(sequence, refusal == refusals.end() ? nullptr : &refusal->second, *photo);
       if (status = transaction.Store(*photo); !status.ok()) return status;
