@@ -93,6 +93,10 @@ int Eighths(double wanted) {
   return 0;
 }
 
+bool IsSrgbAlready(const std::string& profile, AssumedColour assumed) {
+  return profile.empty() ? assumed == AssumedColour::kSrgb : IsSrgb(profile);
+}
+
 // A picture that lies as it is stored, decoded far enough for a plan.
 class LyingPicture {
  public:
@@ -203,6 +207,10 @@ std::optional<std::vector<Rendition>> MakePlanarRenditions(std::string_view orig
                                                            const Picture& picture,
                                                            const RenditionRequest& request) {
   std::vector<Rendition> renditions(request.specs.size());
+  if (std::any_of(request.specs.begin(), request.specs.end(),
+                  [](const RenditionSpec& spec) { return spec.watermarked; })) {
+    return std::nullopt;
+  }
   Planes last;
   for (std::size_t index : LargestFirst(request.specs)) {
     const RenditionSpec& spec = request.specs[index];
@@ -211,7 +219,7 @@ std::optional<std::vector<Rendition>> MakePlanarRenditions(std::string_view orig
     if (!AreMade(last)) {
       LyingPicture lying;
       if (!lying.Open(original, picture, plan)) return std::nullopt;
-      if (!lying.profile().empty() && !IsSrgb(lying.profile())) return std::nullopt;
+      if (!IsSrgbAlready(lying.profile(), picture.assumed_colour())) return std::nullopt;
       if (!lying.Decode()) return std::nullopt;
       last = lying.InHalfColour();
     } else if (plan.output != last[0].size()) {
@@ -239,7 +247,7 @@ std::optional<VImage> RenderPlanar(std::string_view original, const Picture& pic
   if (!profile.empty()) {
     vips_image_set_blob_copy(rgb.get_image(), VIPS_META_ICC_NAME, profile.data(), profile.size());
   }
-  return ToSrgb(rgb);
+  return ToSrgb(rgb, picture.assumed_colour());
 }
 
 }  // namespace proofline::imaging

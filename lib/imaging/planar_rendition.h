@@ -15,8 +15,8 @@
 namespace proofline::imaging {
 
 // All renditions of a request. `picture` was opened from `original`. Nothing, if this way is not
-// for the picture or the edit, or if the file is damaged in any way: then the general way decides,
-// and finds the words.
+// for the picture, the edit or a watermark, or if the file is damaged in any way: then the general
+// way decides, and finds the words.
 std::optional<std::vector<Rendition>> MakePlanarRenditions(std::string_view original,
                                                            const Picture& picture,
                                                            const RenditionRequest& request);

@@ -8,8 +8,10 @@
 #include "lib/base/text.h"
 #include "lib/imaging/geometry.h"
 #include "lib/imaging/jpeg_output.h"
+#include "lib/imaging/metadata.h"
 #include "lib/imaging/planar_rendition.h"
 #include "lib/imaging/vips_runtime.h"
+#include "lib/imaging/watermark_painter.h"
 
 namespace proofline::imaging {
 namespace {
@@ -43,11 +45,10 @@ Rendition Encoded(const RenditionSpec& spec, const VImage& picture) {
 }
 
 absl::Status CheckPreviewHolds(const Picture& picture, const PrintPlan& plan) {
-  if (!picture.is_preview() || plan.source_pixels_per_pixel >= 1) return absl::OkStatus();
+  if (picture.developable().ok() || plan.source_pixels_per_pixel >= 1) return absl::OkStatus();
   return absl::FailedPreconditionError(base::Concat(
       "the preview in this camera RAW (", picture.upright().width, " by ", picture.upright().height,
-      " pixels) is too small for this page, and developing RAW files is not supported "
-      "yet"));
+      " pixels) is too small for this page, and ", picture.developable().message()));
 }
 
 VImage OnPaper(const VImage& picture, const PrintPlan& plan, const PrintSpec& spec) {
@@ -66,6 +67,7 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
   if (!picture.ok()) return picture.status();
   Renditions result;
   result.facts = picture->facts();
+  ApplySidecar(request.sidecar_xmp, result.facts);
   if (std::optional<std::vector<Rendition>> made =
           MakePlanarRenditions(original, *picture, request)) {
     result.renditions = *std::move(made);
@@ -85,7 +87,11 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
     }
     try {
       last = SmallerCopy(last, plan.output);
-      result.renditions[index] = Encoded(spec, last);
+      // Smaller renditions come from the picture without its mark.
+      absl::StatusOr<VImage> shown =
+          spec.watermarked ? WithWatermark(last, *request.watermark) : last;
+      if (!shown.ok()) return shown.status();
+      result.renditions[index] = Encoded(spec, *shown);
     } catch (const vips::VError& error) {
       return VipsFailure("the rendition", error.what());
     }

@@ -51,6 +51,18 @@ absl::Status Validate(const RenditionRequest& request) {
       return absl::InvalidArgumentError(
           base::Concat("the rendition ", spec.kind, " is asked for twice"));
     }
+    if (spec.watermarked && !request.watermark) {
+      return absl::InvalidArgumentError(
+          base::Concat("the rendition ", spec.kind, " needs a watermark, and there is none"));
+    }
+  }
+  if (request.watermark) {
+    if (absl::Status status = Validate(*request.watermark); !status.ok()) return status;
+  }
+  if (request.sidecar_xmp.size() > kMaxSidecar) {
+    return absl::InvalidArgumentError(base::Concat("the XMP file beside the original has ",
+                                                   request.sidecar_xmp.size(),
+                                                   " bytes, above the limit of 1 MiB"));
   }
   return Validate(request.edit);
 }

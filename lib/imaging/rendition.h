@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "lib/imaging/edit.h"
 #include "lib/imaging/image_facts.h"
+#include "lib/imaging/watermark.h"
 
 namespace proofline::imaging {
 
@@ -20,6 +22,8 @@ struct RenditionSpec {
   int long_edge_px = 0;
   // JPEG quality, 1 to 100.
   int quality = 0;
+  // Whether the request's watermark is laid over it.
+  bool watermarked = false;
 
   friend bool operator==(const RenditionSpec&, const RenditionSpec&) = default;
 };
@@ -37,7 +41,16 @@ struct RenditionRequest {
   // At least one, at most 8, of distinct kinds.
   std::vector<RenditionSpec> specs = {ThumbnailSpec(), ProofSpec()};
   Edit edit = {};
+  // Needed if any of the specs is watermarked.
+  std::optional<Watermark> watermark = std::nullopt;
+  // The XMP file that a raw developer has put beside the original, of at most kMaxSidecar bytes;
+  // empty when there is none. What it says of rating, label, title, caption, keywords, creator,
+  // copyright and location stands in the facts instead of what the original says. A broken one says
+  // nothing.
+  std::string sidecar_xmp = {};
 };
+
+inline constexpr std::size_t kMaxSidecar = std::size_t{1} << 20;
 
 absl::Status Validate(const RenditionRequest& request);
 
