@@ -69,7 +69,7 @@ double MeanDifference(const VImage& a, const VImage& b) {
 
 // How near the pictures must be: in every pixel, and in what each colour is on the whole.
 struct Alike {
-  double psnr = 36;
+  double psnr = 33;
   double mean = 0.7;
 };
 
@@ -214,6 +214,34 @@ TEST_CASE("the small picture is brought from its profile to sRGB") {
   }
 }
 
+TEST_CASE("what EXIF calls Adobe RGB is brought to sRGB") {
+  const std::string jpeg = test::WithTags(
+      JpegOf(Scene(900, 600), {}),
+      {.exif = {{"Exif.Photo.ColorSpace", "65535"}, {"Exif.Iop.InteroperabilityIndex", "R03"}},
+       .iptc = {},
+       .xmp = {}});
+  REQUIRE(Picture::Open(jpeg, {})->assumed_colour() == AssumedColour::kAdobeRgb);
+  CHECK_FALSE(Planar(jpeg).has_value());
+  const absl::StatusOr<Renditions> made = MakeRenditions(jpeg, Request(), {});
+  REQUIRE(made.ok());
+  CheckAlike(made->renditions, General(jpeg));
+}
+
+TEST_CASE("a watermark is laid on, and only where it is asked for") {
+  const std::string jpeg = JpegOf(Scene(900, 600), {});
+  RenditionRequest request = Request();
+  request.watermark.emplace();
+  request.watermark->text = "PROOF";
+  request.specs[1].watermarked = true;
+  CHECK_FALSE(Planar(jpeg, request).has_value());
+  const absl::StatusOr<Renditions> made = MakeRenditions(jpeg, request, {});
+  INFO(made.status().ToString());
+  REQUIRE(made.ok());
+  const std::vector<Rendition> plain = General(jpeg);
+  CHECK(Psnr(test::Decoded(made->renditions[0].jpeg), test::Decoded(plain[0].jpeg)) > 33);
+  CHECK(Psnr(test::Decoded(made->renditions[1].jpeg), test::Decoded(plain[1].jpeg)) < 33);
+}
+
 TEST_CASE("an sRGB profile is no detour") {
   VImage scene = Scene(800, 600).copy();
   static char profile[] = "as if this were a profile that calls itself sRGB IEC61966-2.1";
@@ -291,8 +319,9 @@ TEST_CASE("real photographs come out the same on both ways") {
     const auto planar = MakePlanarRenditions(*file, *picture, {});
     if (!planar) continue;
     ++planar_ones;
-    // Noise at the limit of what a proof can show differs most.
-    CheckAlike(*planar, General(*file, {}), {.psnr = 27, .mean = 1});
+    // Noise at the limit of what a proof can show differs most, and colours at the edge of what RGB
+    // can hold: cut off in each pixel of the original, or in those of the proof.
+    CheckAlike(*planar, General(*file, {}), {.psnr = 27, .mean = 2});
   }
   CHECK(planar_ones > 60);
 }
