@@ -216,7 +216,10 @@ void Picture::TakeMetadata(const VImage& lazy) {
     facts_.orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
   }
   turn_ = TurnForOrientation(facts_.orientation);
-  assumed_ = metadata.adobe_rgb ? AssumedColour::kAdobeRgb : AssumedColour::kSrgb;
+  // The rule is one for cameras' JPEGs. Other formats have been through a program, which may have
+  // converted the pixels and kept the tags.
+  const bool adobe_rgb = format_ == ImageFormat::kJpeg && metadata.adobe_rgb;
+  assumed_ = adobe_rgb ? AssumedColour::kAdobeRgb : AssumedColour::kSrgb;
   facts_.width = upright().width;
   facts_.height = upright().height;
 }
