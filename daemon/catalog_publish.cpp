@@ -120,8 +120,12 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
   const std::lock_guard lock(mutex_);
   CatalogTransaction transaction(database_);
   std::vector<std::pair<std::int64_t, std::string>> acknowledged;
-  absl::Status status =
-      transaction.Scan(keys::kPublish, "", [&](std::string_view key, std::string_view value) {
+  // What was acknowledged before is not there any more: not to walk over it is all that the
+  // beginning is for.
+  const auto acknowledged_before = static_cast<std::uint64_t>(totals_.host_sequence());
+  absl::Status status = database_.Scan(
+      keys::kPublish, "", keys::Number(acknowledged_before),
+      [&](std::string_view key, std::string_view value) {
         const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
         if (sequence > last_sequence) return false;
         record::PendingChange change;
@@ -131,6 +135,7 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
       });
   if (!status.ok()) return status;
   done = acknowledged.size() < kAcknowledgedPerCommit;
+  if (acknowledged.empty() && last_sequence <= totals_.host_sequence()) return absl::OkStatus();
 
   for (const auto& [sequence, id] : acknowledged) {
     absl::StatusOr<record::Photo> photo = transaction.Photo(id);
@@ -158,7 +163,9 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
     }
     if (status = transaction.Store(*photo); !status.ok()) return status;
   }
-  totals_.set_host_sequence(std::max(totals_.host_sequence(), last_sequence));
+  totals_.set_host_sequence(
+      std::max(totals_.host_sequence(),
+               done || acknowledged.empty() ? last_sequence : acknowledged.back().first));
   PutTotals(transaction);
   return Commit(transaction);
 }
