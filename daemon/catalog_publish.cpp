@@ -129,17 +129,22 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
   const std::lock_guard lock(mutex_);
   CatalogTransaction transaction(database_);
   std::vector<std::pair<std::int64_t, record::PendingChange>> acknowledged;
+  // What was acknowledged before is not there any more: not to walk over it is all that the
+  // beginning is for.
+  const auto acknowledged_before = static_cast<std::uint64_t>(totals_.host_sequence());
   absl::Status status =
-      transaction.Scan(keys::kPublish, "", [&](std::string_view key, std::string_view value) {
-        const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
-        if (sequence > last_sequence) return false;
-        record::PendingChange change;
-        change.ParseFromArray(value.data(), static_cast<int>(value.size()));
-        acknowledged.emplace_back(sequence, std::move(change));
-        return acknowledged.size() < kAcknowledgedPerCommit;
-      });
+      database_.Scan(keys::kPublish, "", keys::Number(acknowledged_before),
+                     [&](std::string_view key, std::string_view value) {
+                       const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
+                       if (sequence > last_sequence) return false;
+                       record::PendingChange change;
+                       change.ParseFromArray(value.data(), static_cast<int>(value.size()));
+                       acknowledged.emplace_back(sequence, std::move(change));
+                       return acknowledged.size() < kAcknowledgedPerCommit;
+                     });
   if (!status.ok()) return status;
   done = acknowledged.size() < kAcknowledgedPerCommit;
+  if (acknowledged.empty() && last_sequence <= totals_.host_sequence()) return absl::OkStatus();
 
   for (const auto& [sequence, change] : acknowledged) {
     const auto refusal = refusals.find(sequence);
@@ -175,7 +180,8 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
     if (status = transaction.Store(*photo); !status.ok()) return status;
   }
   // No further than what this commit records: the host tells refusals after it again.
-  const std::int64_t heard = done ? last_sequence : acknowledged.back().first;
+  const std::int64_t heard =
+      done || acknowledged.empty() ? last_sequence : acknowledged.back().first;
   totals_.set_host_sequence(std::max(totals_.host_sequence(), heard));
   PutTotals(transaction);
   return Commit(transaction);
@@ -265,7 +271,7 @@ absl::Status Catalog::RepublishAfter(std::int64_t last_sequence) {
       // What the host has gone back to may have the photo again.
       if (IsMissing(*photo)) QueueWithdrawal(*photo);
     } else if (photo->state() == pb::LOCAL_PHOTO_STATE_PUBLISHED ||
-        photo->state() == pb::LOCAL_PHOTO_STATE_RENDERED) {
+               photo->state() == pb::LOCAL_PHOTO_STATE_RENDERED) {
       Unmake(*photo, "the host has lost it; it is made and sent again");
     }
     if (status = transaction.Store(*photo); !status.ok()) return status;

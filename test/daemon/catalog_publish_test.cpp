@@ -128,7 +128,9 @@ TEST_CASE("a new edit has the photo rendered and sent again") {
   REQUIRE(task.has_value());
   CHECK(task->edit.rotation_degrees == 90);
   CHECK_FALSE(task->maybe_known);
-  REQUIRE(studio.catalog().FinishRendered(*task, FakeRenditions("a"), true).ok());
+  imaging::Renditions turned = FakeRenditions("a");
+  for (imaging::Rendition& one : turned.renditions) one.jpeg = FakeJpeg(one.kind + ", turned");
+  REQUIRE(studio.catalog().FinishRendered(*task, turned, true).ok());
   const PendingPublish pending = studio.Pending().at(0);
   CHECK(pending.contents.size() == 2);
   CHECK(pending.photo.edit().rotation_degrees() == 90);
