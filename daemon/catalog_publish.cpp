@@ -60,7 +60,11 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
       absl::StatusOr<PendingPublish> item =
           PendingCustomer(static_cast<std::int64_t>(keys::NumberFrom(key)), change.customer());
       if (!item.ok()) return item.status();
-      bytes += item->customer->ByteSizeLong() + 128;
+      const std::size_t item_bytes = item->customer->ByteSizeLong() + 128;
+      if (!pending.empty() && bytes + item_bytes > max_bytes) {
+        return absl::ResourceExhaustedError("the pack is full");
+      }
+      bytes += item_bytes;
       pending.push_back(*std::move(item));
       return absl::OkStatus();
     }

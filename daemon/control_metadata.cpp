@@ -114,6 +114,11 @@ absl::StatusOr<pb::BatchUpdateLocalPhotosResponse> ControlService::UpdatePhotos(
   if (request.and_later() && std::find(paths.begin(), paths.end(), "edit") != paths.end()) {
     return Invalid("an edit is made for photos that are there; leave out and_later", "and_later");
   }
+  if (request.and_later() &&
+      (!request.add_keywords().empty() || !request.remove_keywords().empty())) {
+    return Invalid("keywords are added to those that photos have; for later ones set all of them",
+                   "and_later");
+  }
   const auto change = [&](std::size_t index, record::Photo& photo) {
     const absl::Status status = ApplyBatch(request, photo);
     return status.ok() ? status : About(status, ids[index]);
