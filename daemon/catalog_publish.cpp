@@ -17,6 +17,17 @@ namespace {
 // Acknowledgements of many changes are recorded in commits of this many.
 constexpr std::size_t kAcknowledgedPerCommit = 256;
 
+// ResourceExhausted if there is no room; there always is for the first one.
+absl::Status AddToPack(PendingPublish item, std::size_t item_bytes, std::size_t max_bytes,
+                       std::vector<PendingPublish>& pack, std::size_t& bytes) {
+  if (!pack.empty() && bytes + item_bytes > max_bytes) {
+    return absl::ResourceExhaustedError("the pack is full");
+  }
+  bytes += item_bytes;
+  pack.push_back(std::move(item));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
@@ -61,12 +72,7 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
           PendingCustomer(static_cast<std::int64_t>(keys::NumberFrom(key)), change.customer());
       if (!item.ok()) return item.status();
       const std::size_t item_bytes = item->customer->ByteSizeLong() + 128;
-      if (!pending.empty() && bytes + item_bytes > max_bytes) {
-        return absl::ResourceExhaustedError("the pack is full");
-      }
-      bytes += item_bytes;
-      pending.push_back(*std::move(item));
-      return absl::OkStatus();
+      return AddToPack(*std::move(item), item_bytes, max_bytes, pending, bytes);
     }
     const absl::StatusOr<record::Photo> photo = GetPhoto(change.photo());
     if (!photo.ok()) return photo.status();
@@ -87,12 +93,7 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
       item_bytes += jpeg->size() + 128;
       item.contents.push_back({rendition.kind(), *std::move(jpeg)});
     }
-    if (!pending.empty() && bytes + item_bytes > max_bytes) {
-      return absl::ResourceExhaustedError("the pack is full");
-    }
-    bytes += item_bytes;
-    pending.push_back(std::move(item));
-    return absl::OkStatus();
+    return AddToPack(std::move(item), item_bytes, max_bytes, pending, bytes);
   };
   const absl::Status status =
       database_.Scan(keys::kPublish, "", keys::Number(static_cast<std::uint64_t>(after)),

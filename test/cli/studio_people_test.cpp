@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "lib/base/text.h"
 #include "lib/rpc/status.h"
 #include "proofline/v1/studio_control_service.grpc.pb.h"
 #include "test/catch.h"
@@ -28,7 +29,7 @@ class FakeStudio : public v1::StudioControlService::Service {
     v1::Customer& customer = customers.emplace_back();
     customer.set_name("studios/demo/customers/" + id);
     customer.set_display_name(name);
-    customer.set_identifier("7K3M-09QX-T4ZD-5W1" + std::to_string(customers.size()));
+    customer.set_identifier(base::Concat("7K3M-09QX-T4ZD-5W1", customers.size()));
     *customer.mutable_share() = share;
   }
 
@@ -58,7 +59,7 @@ class FakeStudio : public v1::StudioControlService::Service {
   grpc::Status ShareWithCustomer(Context*, const v1::ShareWithCustomerRequest* request,
                                  v1::Customer* response) override {
     shares.push_back(*request);
-    Make("c" + std::to_string(customers.size()), request->customer().display_name(),
+    Make(base::Concat("c", customers.size()), request->customer().display_name(),
          request->customer().share());
     *response = customers.back();
     return grpc::Status::OK;
@@ -122,7 +123,7 @@ TEST_CASE("roster sends the table with its mapping and tells what matched and wh
   p.studio.report.set_changed_photos(4);
   p.studio.report.set_unmatched_photo_count(30);
   for (int i = 0; i < 30; ++i) {
-    p.studio.report.add_unmatched_paths("/photos/" + std::to_string(i) + ".jpg");
+    p.studio.report.add_unmatched_paths(base::Concat("/photos/", i, ".jpg"));
   }
   p.studio.report.add_unmatched_rows(3);
   v1::RosterRow& row = *p.studio.report.add_unmatched();

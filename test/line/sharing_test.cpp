@@ -1,5 +1,5 @@
 // A studio shares while its host is away, and each customer sees exactly what was shared.
-#include <algorithm>
+#include <csignal>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -137,6 +137,66 @@ TEST_CASE("what was shared while the host was away opens exactly that when it is
   CHECK(SignIn(line, identifiers.at("Ada"), again).error_code() ==
         grpc::StatusCode::UNAUTHENTICATED);
   CHECK(SignIn(line, identifiers.at("Ben"), again).ok());
+}
+
+TEST_CASE("a studio daemon that dies after a share or a change has made it, once") {
+  StartVips("test_line");
+  Line line;
+  line.Start(Part::kHost);
+  line.EnrolDevice();
+  CHECK(line.Stop(Part::kHost) == 0);
+  const auto start_to_die_at = [&](const std::string& point) {
+    line.SetEnvironment(Part::kStudio, {"PROOFLINE_KILL_POINT=" + point});
+    line.Start(Part::kStudio);
+    line.SetEnvironment(Part::kStudio, {});
+  };
+  const auto restart = [&] {
+    CHECK(line.WaitForEnd(Part::kStudio, seconds(60)) == 128 + SIGKILL);
+    line.Start(Part::kStudio);
+  };
+
+  v1::ShareWithCustomerRequest share;
+  share.mutable_customer()->mutable_share()->add_galleries("studios/demo/galleries/later");
+  share.set_request_id("once");
+  const auto ask = [&](v1::Customer& customer) {
+    grpc::ClientContext context;
+    rpc::WithDeadline(context, seconds(30));
+    return line.Studio()->ShareWithCustomer(&context, share, &customer);
+  };
+  v1::Customer customer;
+  start_to_die_at("studio.customers.changed");
+  CHECK_FALSE(ask(customer).ok());
+  restart();
+  REQUIRE(ask(customer).ok());
+  {
+    grpc::ClientContext context;
+    rpc::WithDeadline(context, seconds(30));
+    v1::ListLocalCustomersResponse list;
+    REQUIRE(line.Studio()->ListLocalCustomers(&context, {}, &list).ok());
+    REQUIRE(list.customers_size() == 1);
+    CHECK(list.customers(0).identifier() == customer.identifier());
+  }
+
+  const fs::path file = EightOrientations(line.folder() / "own").front();
+  Bring(line, "day", {file});
+  REQUIRE(WaitUntil([&] { return line.StudioStatus().rendered() == 1; }, seconds(120)));
+  CHECK(line.Stop(Part::kStudio) == 0);
+  v1::BatchUpdateLocalPhotosRequest batch;
+  batch.add_names((line.watched() / "day" / file.filename()).string());
+  batch.mutable_values()->mutable_metadata()->set_event("Fair");
+  batch.mutable_update_mask()->add_paths("metadata.event");
+  const auto change = [&](v1::BatchUpdateLocalPhotosResponse& response) {
+    grpc::ClientContext context;
+    rpc::WithDeadline(context, seconds(30));
+    return line.Studio()->BatchUpdateLocalPhotos(&context, batch, &response);
+  };
+  v1::BatchUpdateLocalPhotosResponse changed;
+  start_to_die_at("studio.catalog.group_updated");
+  CHECK_FALSE(change(changed).ok());
+  restart();
+  REQUIRE(change(changed).ok());
+  CHECK(changed.photos() == 1);
+  CHECK(changed.changed() == 0);
 }
 
 }  // namespace proofline::test
