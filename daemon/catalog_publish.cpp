@@ -22,6 +22,17 @@ const std::string& PhotoOf(const record::PendingChange& change) {
   return change.has_withdrawal() ? change.withdrawal() : change.photo();
 }
 
+// ResourceExhausted if there is no room; there always is for the first one.
+absl::Status AddToPack(PendingPublish item, std::size_t item_bytes, std::size_t max_bytes,
+                       std::vector<PendingPublish>& pack, std::size_t& bytes) {
+  if (!pack.empty() && bytes + item_bytes > max_bytes) {
+    return absl::ResourceExhaustedError("the pack is full");
+  }
+  bytes += item_bytes;
+  pack.push_back(std::move(item));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
@@ -67,9 +78,8 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
       absl::StatusOr<PendingPublish> item =
           PendingCustomer(static_cast<std::int64_t>(keys::NumberFrom(key)), change.customer());
       if (!item.ok()) return item.status();
-      bytes += item->customer->ByteSizeLong() + 128;
-      pending.push_back(*std::move(item));
-      return absl::OkStatus();
+      const std::size_t item_bytes = item->customer->ByteSizeLong() + 128;
+      return AddToPack(*std::move(item), item_bytes, max_bytes, pending, bytes);
     }
     const absl::StatusOr<record::Photo> photo = GetPhoto(PhotoOf(change));
     if (!photo.ok()) return photo.status();
@@ -78,9 +88,7 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
     if (change.has_withdrawal()) {
       item.withdrawal = true;
       item.photo.set_name(PhotoName(options_.device, *photo));
-      bytes += 256;
-      pending.push_back(std::move(item));
-      return absl::OkStatus();
+      return AddToPack(std::move(item), 256, max_bytes, pending, bytes);
     }
     item.photo = PhotoMessage(options_.device, *photo);
     item.gallery_title = MainPlace(*photo)->gallery_title();
@@ -97,12 +105,7 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
       item_bytes += jpeg->size() + 128;
       item.contents.push_back({rendition.kind(), *std::move(jpeg)});
     }
-    if (!pending.empty() && bytes + item_bytes > max_bytes) {
-      return absl::ResourceExhaustedError("the pack is full");
-    }
-    bytes += item_bytes;
-    pending.push_back(std::move(item));
-    return absl::OkStatus();
+    return AddToPack(std::move(item), item_bytes, max_bytes, pending, bytes);
   };
   const absl::Status status =
       database_.Scan(keys::kPublish, "", keys::Number(static_cast<std::uint64_t>(after)),

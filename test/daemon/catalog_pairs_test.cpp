@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 
+#include "lib/base/text.h"
 #include "test/daemon/studio_fixture.h"
 
 namespace proofline::studio::test {
@@ -385,7 +386,8 @@ TEST_CASE("waiting for a copy that is being rendered ends when it fails, and on 
   CHECK_FALSE(*known);
 }
 
-TEST_CASE("a thousand files of a hundred contents, met by several renderers, are a hundred photos") {
+TEST_CASE(
+    "a thousand files of a hundred contents, met by several renderers, are a hundred photos") {
   Studio studio;
   std::vector<std::string> names;
   for (int i = 0; i < 1000; ++i) {
