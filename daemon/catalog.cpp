@@ -24,6 +24,18 @@ absl::Status NoSuchPhoto(std::string_view what) {
                     "PHOTO_NOT_FOUND", {{"photo", Readable(what, 200)}});
 }
 
+constexpr std::string_view kOrAnew =
+    ", or have it built anew from the folders and the host: proofline-studiod --config FILE "
+    "--rebuild-catalog sets this one aside";
+
+// The store's own sentence, and what else can be done where a new catalog is a way out.
+absl::Status CannotOpen(const absl::Status& status) {
+  const bool newer = absl::IsFailedPrecondition(status) &&
+                     base::ToStd(status.message()).find("newer version") != std::string::npos;
+  if (!absl::IsDataLoss(status) && !newer) return status;
+  return {status.code(), base::Concat(base::ToStd(status.message()), kOrAnew)};
+}
+
 absl::StatusOr<record::Photo> ParsePhoto(std::string_view bytes) {
   record::Photo photo;
   if (!photo.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
@@ -48,9 +60,12 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const Options& options,
     store.column_families.push_back({std::string(family), family == keys::kRenditions});
   }
   absl::StatusOr<kv::Database> database = kv::Database::Open(options.path, store);
-  if (!database.ok()) return database.status();
+  if (!database.ok()) return CannotOpen(database.status());
   std::unique_ptr<Catalog> catalog(new Catalog(options, clock, *std::move(database)));
-  if (absl::Status status = catalog->Load(); !status.ok()) return status;
+  if (absl::Status status = catalog->Load(); !status.ok()) return CannotOpen(status);
+  if (catalog->phase() == record::CATALOG_PHASE_REOPENING) {
+    if (absl::Status status = catalog->Reopen(); !status.ok()) return status;
+  }
   return catalog;
 }
 
@@ -59,7 +74,8 @@ absl::Status Catalog::Load() {
   const absl::StatusOr<std::string> totals = database_.Get(keys::kMeta, keys::Totals());
   if (totals.ok()) {
     if (!totals_.ParseFromString(*totals)) {
-      return absl::DataLossError("the catalog's totals are damaged; restore it from a backup");
+      return absl::DataLossError(base::Concat("the catalog ", options_.path.string(),
+                                              " is damaged; restore it from a backup"));
     }
   } else if (!absl::IsNotFound(totals.status())) {
     return totals.status();
@@ -79,7 +95,7 @@ absl::Status Catalog::LoadCatalogRecord() {
     if (catalog.format_version() > keys::kFormatVersion) {
       return absl::FailedPreconditionError(
           base::Concat("the catalog ", where, " was written by a newer studio daemon (format ",
-                       catalog.format_version(), "); use that version"));
+                       catalog.format_version(), "); use that version", kOrAnew));
     }
     if (catalog.device() != options_.device.ToString()) {
       return absl::FailedPreconditionError(base::Concat(
@@ -91,13 +107,14 @@ absl::Status Catalog::LoadCatalogRecord() {
     catalog.set_catalog_id(base::NewId());
     *catalog.mutable_create_time() = NowMessage();
     catalog.set_device(options_.device.ToString());
+    if (options_.ask_host) catalog.set_phase(record::CATALOG_PHASE_ASKING);
     kv::Batch batch;
     batch.Put(keys::kMeta, keys::CatalogRecord(), catalog.SerializeAsString());
     if (absl::Status status = database_.Commit(std::move(batch)); !status.ok()) return status;
   } else {
     return stored.status();
   }
-  catalog_id_ = catalog.catalog_id();
+  catalog_ = std::move(catalog);
   return absl::OkStatus();
 }
 
@@ -124,7 +141,7 @@ absl::StatusOr<bool> Catalog::LoadStoredCounts() {
 }
 
 void Catalog::StoreCounts() {
-  if (counts_stored_ || counts_doubtful_ || catalog_id_.empty()) return;
+  if (counts_stored_ || counts_doubtful_ || catalog_.catalog_id().empty()) return;
   record::Counts counts;
   for (const auto& [state, photos] : counted_.states) (*counts.mutable_states())[state] = photos;
   counts.mutable_galleries()->insert(counted_.galleries.begin(), counted_.galleries.end());

@@ -107,6 +107,16 @@ struct OriginalPlaces {
   bool changed = false;
 };
 
+// What came out when a catalog was built anew.
+struct RebuildResult {
+  // In the folders.
+  std::int64_t photos = 0;
+  // The host has them, and their originals are there.
+  std::int64_t known_photos = 0;
+  // The host has them, and their originals are not there.
+  std::int64_t missing_photos = 0;
+};
+
 class Catalog;
 
 // What ChangeCustomers() lets its caller see and do. Reads see what was stored before.
@@ -151,10 +161,13 @@ class Catalog {
     std::chrono::milliseconds grace = std::chrono::hours(1);
     // The original of a pair is the RAW file, not the picture beside it.
     bool raw_is_original = false;
+    // A catalog that is new asks the host first which photos it has; see phase().
+    bool ask_host = false;
   };
 
   // Opens or makes the catalog. Besides the errors of kv::Database::Open: FailedPrecondition for a
-  // catalog of another device or of a newer format. The clock must outlive it.
+  // catalog of another device or of a newer format. What a new catalog in its place would mend says
+  // so. The clock must outlive it.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(const Options& options,
                                                        const base::Clock& clock);
   ~Catalog();
@@ -162,8 +175,8 @@ class Catalog {
   Catalog& operator=(const Catalog&) = delete;
 
   const DeviceName& device() const { return options_.device; }
-  // Names this catalog to the host; random.
-  const std::string& catalog_id() const { return catalog_id_; }
+  // Names this catalog to the host; random, another one after BeginRebuild().
+  std::string catalog_id() const;
   // The store, for the order book, which keeps its records in column families of its own.
   kv::Database& database() { return database_; }
 
@@ -345,6 +358,28 @@ class Catalog {
   // and waits for the host, all of it, if it returns OK.
   absl::Status ChangeCustomers(const std::function<absl::Status(CustomerChanges&)>& change);
 
+  // ---- Built anew; catalog_rebuild.cpp
+
+  // Until the host has been asked (REOPENING, ASKING) what is found is rendered but nothing may be published: photos that the
+  // host knows are to get back the ids they have there. While it is SEARCHING, originals of such
+  // photos may not have been found yet.
+  record::CatalogPhase phase() const;
+  // Has every photo read again and compared with what the host says it has. Keeps what people
+  // entered, and first a copy of the catalog as it is in the folder `copy`. Nothing may be
+  // published meanwhile. After an error the catalog may be REOPENING: Reopen() goes on with it, and
+  // so does the next Open().
+  absl::Status BeginRebuild(const std::filesystem::path& copy);
+  absl::Status Reopen();
+  // Takes up photos that the host has, in one durable change: those that are here keep (or get) the
+  // host's id, the others are photos without a file until one with their digest is found. Telling
+  // the same photos again changes nothing. Only while ASKING.
+  absl::Status RememberPhotos(const google::protobuf::RepeatedPtrField<v1::Photo>& photos,
+                              const google::protobuf::RepeatedPtrField<v1::Gallery>& galleries);
+  // The host has said everything: it has this many photos.
+  absl::Status FinishRemembering(std::int64_t known_photos);
+  // Everything in the folders has been looked at: the catalog is whole.
+  absl::StatusOr<RebuildResult> FinishSearch();
+
   CatalogCounts counts() const;
   // Rings after every change that counts or people can see.
   const rpc::FeedSignal& changes() const { return changes_; }
@@ -462,6 +497,21 @@ class Catalog {
                                          const std::function<absl::Status(record::Photo&)>& change,
                                          bool& changed);
 
+  // catalog_rebuild.cpp; under the lock, except LookAgainAtUnread().
+  absl::Status LookAgainAtUnread();
+  absl::Status ReopenSome(const std::vector<std::string>& ids);
+  absl::Status PutCatalogRecord(const record::Catalog& catalog);
+  absl::Status Remember(CatalogTransaction& transaction, const v1::Photo& told,
+                        const std::string& gallery_title,
+                        std::map<std::string, std::string>& renamed);
+  void TakeToldAbout(const v1::Photo& told, record::Photo& photo) const;
+  absl::Status AdoptId(CatalogTransaction& transaction, const v1::Photo& told,
+                       const record::Photo& before);
+  absl::Status AddToldPhoto(CatalogTransaction& transaction, const v1::Photo& told,
+                            const std::string& gallery_title);
+  absl::Status RenameInCustomers(CatalogTransaction& transaction,
+                                 const std::map<std::string, std::string>& renamed);
+
   // catalog_metadata.cpp and catalog_customers.cpp; under the lock.
   friend class CustomerChanges;
   absl::Status TakeLaterMetadata(CatalogTransaction& transaction, record::Photo& photo) const;
@@ -478,7 +528,7 @@ class Catalog {
   const Options options_;
   const base::Clock& clock_;
   kv::Database database_;
-  std::string catalog_id_;
+  record::Catalog catalog_;
 
   mutable std::mutex mutex_;
   std::condition_variable_any work_changed_;

@@ -42,7 +42,11 @@ void TakeFacts(const imaging::ImageFacts& facts, const imaging::Edit& edit, reco
   photo.set_format(facts.format);
   photo.set_width_px(facts.width);
   photo.set_height_px(facts.height);
+  const pb::Metadata before = photo.from_file();
   *photo.mutable_from_file() = MetadataFromFacts(facts);
+  // What the host had and the file does not say was entered by people.
+  if (photo.from_host()) KeepDifferences(before, photo);
+  photo.set_from_host(false);
   const imaging::EditedSize edited = imaging::SizeAfterEdit({facts.width, facts.height}, edit);
   photo.set_edited_width_px(std::max(1, static_cast<int>(std::lround(edited.width))));
   photo.set_edited_height_px(std::max(1, static_cast<int>(std::lround(edited.height))));
@@ -128,6 +132,8 @@ bool Catalog::ApplyToKept(record::Photo& photo, const Selection& selection) {
 }
 
 bool Catalog::ApplySelection(record::Photo& photo) {
+  // Nothing is known of it but what the host has; it is decided about when it is found.
+  if (photo.from_host()) return false;
   const bool waits = photo.state() == pb::LOCAL_PHOTO_STATE_WAITING;
   // Whoever waits to be rendered is decided about then; whoever failed, when it is tried again.
   if (waits || photo.state() == pb::LOCAL_PHOTO_STATE_FAILED) return false;

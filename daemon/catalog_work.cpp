@@ -175,6 +175,14 @@ absl::Status Catalog::MergeInto(CatalogTransaction& transaction, const record::P
   // The path belongs to one photo only: the old owner must be gone before the new one is stored.
   if (absl::Status status = transaction.Remove(from.id()); !status.ok()) return status;
   if (IsWaitingForFile(into)) Requeue(into);
+  if (into.from_host() && into.ticket() == 0) {
+    // Found again: its own metadata and thumbnail are missing, and the host's renditions are to be
+    // compared with what is made of it now.
+    TakeEntered(from, into);
+    if (from.has_edit()) *into.mutable_edit() = from.edit();
+    into.set_stale(true);
+    Requeue(into);
+  }
   const std::vector<SettledPath> none;
   const FoundElsewhere nowhere;
   Settling settling{transaction, none, nowhere, {}};

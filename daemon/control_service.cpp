@@ -40,11 +40,13 @@ ControlService::ControlService(const Parts& parts)
       customers_(parts.catalog),
       start_time_(base::RealClock().WallNow()),
       executor_(/*threads=*/2, /*max_waiting=*/256),
+      rebuild_executor_(/*threads=*/1, /*max_waiting=*/16),
       thread_([this](const std::stop_token& stop) { RunWatchers(stop); }) {}
 
 ControlService::~ControlService() {
   Stop();
   executor_.Stop();
+  rebuild_executor_.Stop();
 }
 
 void ControlService::Stop() {
@@ -78,6 +80,7 @@ pb::GetStudioStatusResponse ControlService::Status() const {
   status.set_sent_bytes(counts.sent_bytes);
   status.set_paused(counts.paused);
   if (parts_.resting) status.set_resting_message(parts_.resting());
+  if (parts_.rebuild != nullptr) status.set_catalog_message(parts_.rebuild->message());
   for (const FolderWatcher::RootState& root : parts_.watcher.roots()) {
     pb::WatchedFolder& folder = *status.add_folders();
     folder.set_path(Readable(root.path));
@@ -317,12 +320,29 @@ grpc::ServerUnaryReactor* ControlService::Rescan(grpc::CallbackServerContext* co
   return rpc::Answer(context, response, absl::StatusOr<pb::RescanResponse>(pb::RescanResponse()));
 }
 
-// ---- What this version does not serve
+// ---- The catalog
 
 grpc::ServerUnaryReactor* ControlService::RebuildCatalog(
     grpc::CallbackServerContext* context, const pb::RebuildCatalogRequest* /*request*/,
-    pb::RebuildCatalogResponse* /*response*/) {
-  return NotServed(context, "RebuildCatalog");
+    pb::RebuildCatalogResponse* response) {
+  if (parts_.rebuild == nullptr) return NotServed(context, "RebuildCatalog");
+  return rpc::AnswerOn(rebuild_executor_, context, response,
+                       [this]() -> absl::StatusOr<pb::RebuildCatalogResponse> {
+                         const absl::StatusOr<RebuildResult> result =
+                             parts_.rebuild->Run(stopping_.get_token());
+                         if (absl::IsCancelled(result.status())) {
+                           return rpc::Error(absl::StatusCode::kUnavailable,
+                                             "the studio daemon is shutting down; the catalog goes "
+                                             "on being built anew at the next start",
+                                             "STOPPING");
+                         }
+                         if (!result.ok()) return result.status();
+                         pb::RebuildCatalogResponse answer;
+                         answer.set_photos(result->photos);
+                         answer.set_known_photos(result->known_photos);
+                         answer.set_missing_photos(result->missing_photos);
+                         return answer;
+                       });
 }
 
 }  // namespace proofline::studio

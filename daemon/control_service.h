@@ -15,6 +15,7 @@
 #include "daemon/ingest.h"
 #include "daemon/order_book.h"
 #include "daemon/proof_publisher.h"
+#include "daemon/rebuild.h"
 #include "lib/base/clock.h"
 #include "lib/imaging/worker_pool.h"
 #include "lib/rpc/executor.h"
@@ -40,6 +41,8 @@ class ControlService final : public v1::StudioControlService::CallbackService {
     imaging::WorkerPool* pool = nullptr;
     // Why the daemon rests although it is not paused, for people.
     std::function<std::string()> resting = {};
+    // Without it the catalog cannot be built anew.
+    Rebuild* rebuild = nullptr;
   };
 
   explicit ControlService(const Parts& parts);
@@ -119,8 +122,8 @@ class ControlService final : public v1::StudioControlService::CallbackService {
                                                    const v1::GetGalleryContactSheetRequest*,
                                                    v1::GetGalleryContactSheetResponse*) override;
   grpc::ServerUnaryReactor* RebuildCatalog(grpc::CallbackServerContext* context,
-                                           const v1::RebuildCatalogRequest*,
-                                           v1::RebuildCatalogResponse*) override;
+                                           const v1::RebuildCatalogRequest* request,
+                                           v1::RebuildCatalogResponse* response) override;
 
  private:
   using StatusStream = rpc::ServerStreamWriter<v1::GetStudioStatusResponse>;
@@ -172,6 +175,8 @@ class ControlService final : public v1::StudioControlService::CallbackService {
   std::condition_variable_any watchers_changed_;
   std::vector<Watcher> watchers_;
   rpc::Executor executor_;
+  // Those who wait for a rebuild.
+  rpc::Executor rebuild_executor_;
   std::jthread thread_;
 };
 

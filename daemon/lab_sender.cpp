@@ -124,7 +124,18 @@ void LabSender::RunShares(const std::stop_token& stop) {
 }
 
 absl::Status LabSender::Work(const record::Share& share, const std::stop_token& stop) {
+  if (share.phase() == record::SHARE_PHASE_ASKING) return Ask(share, stop);
   return share.phase() == record::SHARE_PHASE_CANCELLING ? Cancel(share, stop) : Send(share, stop);
+}
+
+absl::Status LabSender::Ask(const record::Share& share, const std::stop_token& stop) {
+  pb::GetJobRequest request;
+  request.set_name(share.job());
+  pb::Job job;
+  rpc::ClientCall call(stop, kCallTimeout);
+  const absl::Status status = rpc::FromGrpc(stub_->GetJob(call.context(), request, &job));
+  if (absl::IsNotFound(status)) return book_.ForgetJob(share);
+  return status.ok() ? book_.RecordJob(lab_, job, 0) : status;
 }
 
 absl::Status LabSender::Fail(const record::Share& share, const Problems& problems) {
@@ -248,7 +259,13 @@ absl::StatusOr<std::optional<std::string>> LabSender::OpenOriginal(const pb::Ord
   if (!digest.ok()) return changed;
   const absl::StatusOr<OriginalPlaces> places =
       catalog_.FindOriginal(PhotoId(line.photo()), *digest, line.original_size_bytes());
-  if (absl::IsNotFound(places.status())) return missing;
+  const bool may_be_found = catalog_.phase() != record::CATALOG_PHASE_WHOLE;
+  const absl::Status not_found_yet = absl::UnavailableError(base::Concat(
+      OriginalOf(line), " has not been found yet: the catalog of this device is being built anew"));
+  if (absl::IsNotFound(places.status())) {
+    if (may_be_found) return not_found_yet;
+    return missing;
+  }
   if (!places.ok()) return places.status();
 
   bool differs = places->changed;
@@ -274,6 +291,7 @@ absl::StatusOr<std::optional<std::string>> LabSender::OpenOriginal(const pb::Ord
     }
     differs = true;
   }
+  if (may_be_found) return not_found_yet;
   return differs ? changed : missing;
 }
 

@@ -28,6 +28,8 @@ namespace proofline::studio {
 // goes on from there: opening a job again finds the same job, and an upload goes on after the last
 // byte that the lab has synced.
 //
+// While the catalog is being built anew an original that is not found is waited for.
+//
 // Only originals of ordered lines are ever opened, read-only, and only if they are what was
 // ordered. `limit` is what may go in a second, if there is a limit; labs may share one. Everything
 // given must outlive it.
@@ -65,6 +67,7 @@ class LabSender {
                              const std::stop_token& stop);
   absl::Status SendOriginal(const record::Share& share, const v1::OrderLine& line,
                             const std::string& job, const std::stop_token& stop);
+  absl::Status Ask(const record::Share& share, const std::stop_token& stop);
   absl::Status Cancel(const record::Share& share, const std::stop_token& stop);
   absl::Status CheckOriginals(const record::Share& share, const std::stop_token& stop,
                               Problems& problems);

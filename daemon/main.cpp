@@ -19,6 +19,7 @@
 #include "daemon/order_follower.h"
 #include "daemon/progress_reporter.h"
 #include "daemon/proof_publisher.h"
+#include "daemon/rebuild.h"
 #include "daemon/renderer.h"
 #include "daemon/studio_config.h"
 #include "daemon/withdrawer.h"
@@ -83,7 +84,8 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   const auto lock = base::DirectoryLock::Acquire(config.state, "proofline-studiod");
   if (!lock.ok()) return lock.status();
   const auto catalog = Catalog::Open({config.state / "catalog", config.catalog_cache,
-                                      config.device, config.grace, config.raw_is_original},
+                                      config.device, config.grace, config.raw_is_original,
+                                      /*ask_host=*/true},
                                      base::RealClock());
   if (!catalog.ok()) return catalog.status();
   const auto orders = OpenOrders(config, **catalog);
@@ -104,6 +106,7 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
                         ingest);
   Renderer renderer({config.imaging.workers}, **catalog, ingest, **pool, metrics);
   ProofPublisher publisher(*host, config.host.title, **catalog, metrics);
+  Rebuild rebuild({**catalog, ingest, watcher, publisher, config.state});
   Withdrawer withdrawer(**catalog, **orders, config.rules);
   OrderFollower follower(*host, config.host.title, **orders);
   const auto labs = MakeLabs(config, **catalog, **orders, metrics);
@@ -119,6 +122,7 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   ingest.Start();
   renderer.Start();
   publisher.Start();
+  rebuild.Start();
   withdrawer.Start();
   follower.Start();
   for (const std::unique_ptr<LabSender>& lab : *labs) lab->Start();

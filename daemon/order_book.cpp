@@ -43,18 +43,50 @@ bool WasReleased(const pb::Order& order) {
                      [](const pb::OrderStateChange& step) { return IsUnderWay(step.state()); });
 }
 
-// Pages of the share may have come out of a printer.
-bool HasBegunPrinting(const record::Share& share) {
-  const auto& lines = share.report().lines();
-  return std::any_of(lines.begin(), lines.end(), [](const pb::LineProgress& line) {
-    return line.state() == pb::ITEM_STATE_PRINTING || line.state() == pb::ITEM_STATE_PRINTED ||
-           line.state() == pb::ITEM_STATE_HELD;
-  });
-}
-
 bool WantsLab(const record::Share& share) {
   return share.phase() == record::SHARE_PHASE_NEW || share.phase() == record::SHARE_PHASE_OPEN ||
-         share.phase() == record::SHARE_PHASE_CANCELLING;
+         share.phase() == record::SHARE_PHASE_CANCELLING ||
+         share.phase() == record::SHARE_PHASE_ASKING;
+}
+
+// This device's share of an order at a lab as the host knows it, if it has heard of it: then this
+// catalog is younger than the share.
+const pb::OrderShare* ToldShare(const pb::Order& order, const std::string& device,
+                                std::string_view lab) {
+  for (const pb::OrderShare& share : order.shares()) {
+    const bool its = share.device() == device && share.lab().ends_with(base::Concat("/", lab));
+    if (its && share.revision() > 0) return &share;
+  }
+  return nullptr;
+}
+
+bool HasEnded(const pb::OrderShare& told) {
+  return told.state() == pb::JOB_STATE_COMPLETED || told.state() == pb::JOB_STATE_CANCELLED ||
+         // It has failed here, before the lab had a job.
+         (told.state() == pb::JOB_STATE_FAILED && told.job().empty());
+}
+
+// Takes a share up where the host says it is. Whatever the host has heard is not told again, and
+// what the lab has is not brought to it again: the lab says how far it is.
+void GoOnFrom(const pb::OrderShare& told, record::Share& share) {
+  share.set_job(told.job());
+  share.set_phase(HasEnded(told)         ? record::SHARE_PHASE_FINISHED
+                  : told.job().empty() ? record::SHARE_PHASE_NEW
+                                       : record::SHARE_PHASE_ASKING);
+  share.set_reported_revision(told.revision());
+  pb::ReportProgressRequest& report = *share.mutable_report();
+  report.set_order(share.order());
+  report.set_lab(told.lab());
+  report.set_revision(told.revision());
+  report.set_job(told.job());
+  report.set_state(told.state());
+  report.set_state_message(told.state_message());
+  for (const pb::OrderLine& line : share.lines()) {
+    pb::LineProgress& progress = *report.add_lines();
+    progress.set_line_number(line.line_number());
+    progress.set_state(line.state());
+    progress.set_state_message(line.state_message());
+  }
 }
 
 absl::Status Damaged(std::string_view what) {
@@ -181,7 +213,10 @@ absl::Status OrderBook::AddShares(kv::Batch& batch, const pb::Order& order,
         line.set_state_message(why);
       };
     };
-    if (labs_.contains(lab)) {
+    const pb::OrderShare* told = ToldShare(order, device_.ToString(), lab);
+    if (told != nullptr && (labs_.contains(lab) || HasEnded(*told))) {
+      GoOnFrom(*told, share);
+    } else if (labs_.contains(lab)) {
       share.set_phase(record::SHARE_PHASE_NEW);
       SetReport(share, pb::JOB_STATE_OPEN, "", set_lines(pb::ITEM_STATE_WAITING, ""));
     } else {
@@ -308,6 +343,12 @@ absl::Status OrderBook::RecordJob(const std::string& lab, const pb::Job& job,
     status = ChangeShare(key, std::move(batch), [&](record::Share& share) {
       const bool settled = share.phase() == record::SHARE_PHASE_FINISHED;
       if (settled || !share.failure().empty() || job.revision() < share.job_revision()) return;
+      if (share.phase() == record::SHARE_PHASE_ASKING && job.state() == pb::JOB_STATE_CANCELLED &&
+          share.report().state() == pb::JOB_STATE_FAILED) {
+        // The order has failed, and its job was taken back: the reason stays what people see.
+        share.set_phase(record::SHARE_PHASE_FINISHED);
+        return;
+      }
       share.set_job(job.name());
       share.set_job_revision(job.revision());
       const bool over =

@@ -25,6 +25,9 @@
 
 namespace proofline::studio {
 
+// Pages of the share may have come out of a printer.
+bool HasBegunPrinting(const record::Share& share);
+
 // Thread-safe. Each change is one durable commit together with the feed position it came from.
 // Every change of a share makes a new report for the host, which stays in the book until the host
 // has taken it. Methods block on the disk; errors are those of kv::Database unless named.
@@ -42,7 +45,8 @@ class OrderBook {
   std::int64_t feed_revision() const;
   // Takes one entry of the feed. An order that has been released becomes a share for each lab that
   // prints lines of this device; a share for a lab that is not configured fails at once. A
-  // cancelled order has its shares cancelled.
+  // cancelled order has its shares cancelled. A share that the host has heard of and this catalog
+  // has not (it was built anew) goes on where the host says it is.
   absl::Status RecordOrder(const v1::OrderEvent& event);
 
   // ---- For and from the labs
@@ -63,6 +67,9 @@ class OrderBook {
                          const std::map<int, std::string>& lines);
   // The lab has taken back the job, or never had one.
   absl::Status FinishCancelled(const record::Share& share);
+  // The lab does not know the job that the host has told of: it is brought there again, unless it
+  // may have been printed.
+  absl::Status ForgetJob(const record::Share& share);
   // The lab prints already.
   absl::Status RefuseCancel(const record::Share& share, const std::string& why);
   // What the share waits for at the moment, for people.

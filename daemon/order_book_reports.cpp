@@ -15,6 +15,33 @@ std::string LastPart(const std::string& name) { return name.substr(name.rfind('/
 
 }  // namespace
 
+bool HasBegunPrinting(const record::Share& share) {
+  const auto& lines = share.report().lines();
+  return std::any_of(lines.begin(), lines.end(), [](const pb::LineProgress& line) {
+    return line.state() == pb::ITEM_STATE_PRINTING || line.state() == pb::ITEM_STATE_PRINTED ||
+           line.state() == pb::ITEM_STATE_HELD;
+  });
+}
+
+absl::Status OrderBook::ForgetJob(const record::Share& share) {
+  const std::lock_guard lock(mutex_);
+  const std::string order = LastPart(share.order());
+  return ChangeShare({order, share.lab()}, {}, [](record::Share& stored) {
+    if (stored.phase() != record::SHARE_PHASE_ASKING) return;
+    if (!HasBegunPrinting(stored)) {
+      stored.clear_job();
+      stored.set_phase(record::SHARE_PHASE_NEW);
+      return;
+    }
+    // Only the lab's people know which pages came out.
+    stored.set_phase(record::SHARE_PHASE_CLOSED);
+    stored.mutable_report()->set_revision(stored.report().revision() + 1);
+    stored.mutable_report()->set_state_message(
+        "the lab no longer knows this job, which it had begun to print; ask it which pages came "
+        "out, and order the others again");
+  });
+}
+
 record::LabLink& OrderBook::Link(const std::string& lab) const { return links_[lab]; }
 
 void OrderBook::PutLink(kv::Batch& batch, const std::string& lab,

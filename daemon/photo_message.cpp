@@ -217,6 +217,32 @@ pb::Metadata MergedMetadata(const record::Photo& photo) {
   return merged;
 }
 
+void KeepDifferences(const pb::Metadata& known, record::Photo& photo) {
+  for (const TextLimit& editable : kEditable) {
+    const std::string name(editable.field);
+    const auto& entered = photo.entered_fields();
+    if (std::find(entered.begin(), entered.end(), name) != entered.end()) continue;
+    const FieldDescriptor* field = known.GetDescriptor()->FindFieldByName(name);
+    pb::Metadata before;
+    pb::Metadata now;
+    CopyField(known, field, before);
+    CopyField(photo.from_file(), field, now);
+    if (ExactBytes(before) == ExactBytes(now)) continue;
+    CopyField(known, field, *photo.mutable_entered());
+    photo.add_entered_fields(name);
+  }
+}
+
+void TakeEntered(const record::Photo& from, record::Photo& into) {
+  for (const std::string& name : from.entered_fields()) {
+    const FieldDescriptor* field = pb::Metadata::descriptor()->FindFieldByName(name);
+    if (field == nullptr) continue;
+    CopyField(from.entered(), field, *into.mutable_entered());
+    auto& fields = *into.mutable_entered_fields();
+    if (std::find(fields.begin(), fields.end(), name) == fields.end()) *fields.Add() = name;
+  }
+}
+
 std::string PhotoName(const DeviceName& device, const record::Photo& photo) {
   const record::Place* place = MainPlace(photo);
   return base::Concat("studios/", device.studio, "/galleries/",
@@ -248,7 +274,9 @@ pb::Photo PhotoMessage(const DeviceName& device, const record::Photo& photo) {
 pb::LocalPhoto LocalPhotoMessage(const DeviceName& device, const record::Photo& photo) {
   pb::LocalPhoto message;
   *message.mutable_photo() = PhotoMessage(device, photo);
-  for (const record::Place& place : photo.places()) message.add_paths(Readable(place.path()));
+  for (const record::Place& place : photo.places()) {
+    if (!place.displaced()) message.add_paths(Readable(place.path()));
+  }
   message.set_state(ShownState(photo));
   message.set_state_message(photo.state_message());
   if (message.state() == pb::LOCAL_PHOTO_STATE_MISSING) {

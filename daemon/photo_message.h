@@ -26,6 +26,12 @@ v1::Metadata MetadataFromFacts(const imaging::ImageFacts& facts);
 // What the file says, with what people entered in its place.
 v1::Metadata MergedMetadata(const record::Photo& photo);
 
+// The fields that people can enter and in which `known` differs from what the file says become
+// entered fields, unless they are already.
+void KeepDifferences(const v1::Metadata& known, record::Photo& photo);
+// What was entered on `from` becomes entered on `into`.
+void TakeEntered(const record::Photo& from, record::Photo& into);
+
 // studios/{studio}/galleries/{gallery}/photos/{photo} as the photo's main place has it.
 std::string PhotoName(const DeviceName& device, const record::Photo& photo);
 

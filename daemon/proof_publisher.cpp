@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "daemon/host_memory.h"
 #include "lib/base/backoff.h"
 #include "lib/base/digest.h"
 #include "lib/base/kill_point.h"
@@ -272,7 +273,13 @@ void ProofPublisher::Run(const std::stop_token& stop) {
   base::Backoff backoff(kFirstWait, kLongestWait);
   while (!stop.stop_requested()) {
     bool opened = false;
-    const absl::Status status = Session(*this, stop).Run(opened);
+    absl::Status status;
+    // Nothing goes to the host under an id of its own that the host may know under another.
+    const record::CatalogPhase phase = catalog_.phase();
+    if (phase != record::CATALOG_PHASE_WHOLE && phase != record::CATALOG_PHASE_SEARCHING) {
+      status = FetchHostMemory(*stub_, catalog_, stop);
+    }
+    if (status.ok()) status = Session(*this, stop).Run(opened);
     if (stop.stop_requested()) break;
     const bool refused = absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status);
     SetState(false, status.ok() ? base::Concat(peer_, " has ended the connection; trying again")

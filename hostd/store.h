@@ -184,6 +184,12 @@ class Store {
   // Photos. Nothing if there is none.
   absl::StatusOr<std::optional<proofline::v1::Photo>> FindPhoto(std::string_view studio,
                                                                 std::string_view photo) const;
+  // The photos of a device by id, after the id `after`. A page ends after 1 MiB of records or after
+  // many photos of other devices: it may come out short, even empty, with a `next`.
+  absl::StatusOr<Page<proofline::v1::Photo>> ListDevicePhotos(std::string_view studio,
+                                                              std::string_view device,
+                                                              std::string_view after,
+                                                              int limit) const;
   // Nothing if the photo has no such rendition.
   absl::StatusOr<std::optional<RenditionFile>> ReadRendition(
       const std::string& studio, std::string_view photo, proofline::v1::RenditionKind kind) const;

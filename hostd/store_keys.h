@@ -63,6 +63,9 @@ inline std::string Lab(std::string_view studio, std::string_view lab) {
 inline std::string Gallery(std::string_view studio, std::string_view gallery) {
   return Partition(studio).Text("gallery").Text(gallery).Take();
 }
+inline std::string Photos(std::string_view studio) {
+  return Partition(studio).Text("photo").Take();
+}
 inline std::string Photo(std::string_view studio, std::string_view photo) {
   return Partition(studio).Text("photo").Text(photo).Take();
 }

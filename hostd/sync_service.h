@@ -42,6 +42,10 @@ class SyncService final : public proofline::v1::SyncService::CallbackService {
   grpc::ServerUnaryReactor* ReportLab(grpc::CallbackServerContext* context,
                                       const proofline::v1::ReportLabRequest* request,
                                       proofline::v1::ReportLabResponse* response) override;
+  // sync_photos.cpp
+  grpc::ServerUnaryReactor* ListDevicePhotos(
+      grpc::CallbackServerContext* context, const proofline::v1::ListDevicePhotosRequest* request,
+      proofline::v1::ListDevicePhotosResponse* response) override;
 
  private:
   // The device of a stream that has just been opened: cut when it is revoked.
@@ -52,6 +56,8 @@ class SyncService final : public proofline::v1::SyncService::CallbackService {
       const std::string& key, const proofline::v1::ReportProgressRequest& report);
   absl::StatusOr<proofline::v1::ReportLabResponse> TakeLab(
       const std::string& key, const proofline::v1::ReportLabRequest& request);
+  absl::StatusOr<proofline::v1::ListDevicePhotosResponse> ListPhotos(
+      const std::string& key, const proofline::v1::ListDevicePhotosRequest& request) const;
 
   const Parts parts_;
   std::mutex mutex_;

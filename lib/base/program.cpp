@@ -137,6 +137,10 @@ int RunProgram(const Program& program, int argc, char** argv, const Program::Loa
   app.add_option("--config", config_file, "The configuration file (TOML).");
   app.add_flag("--check-config", check_config, "Check the configuration and end.");
   app.add_flag("--print-sample-config", print_sample, "Print a commented configuration and end.");
+  std::map<std::string, bool> wanted;
+  for (const Program::Action& action : program.actions) {
+    app.add_flag(action.flag, wanted[action.flag], action.help);
+  }
   app.set_version_flag("--version", Concat(program.name, " ", program.version));
   try {
     app.parse(argc, argv);
@@ -165,6 +169,13 @@ int RunProgram(const Program& program, int argc, char** argv, const Program::Loa
     const absl::StatusOr<std::string> fine = loaded->check();
     if (!fine.ok()) return Say(program, fine.status(), kWrongUsage);
     std::cout << *fine << '\n';
+    return 0;
+  }
+  for (const auto& [flag, given] : wanted) {
+    if (!given) continue;
+    const absl::StatusOr<std::string> done = loaded->actions.at(flag)();
+    if (!done.ok()) return Say(program, done.status(), kFailed);
+    std::cout << *done << '\n';
     return 0;
   }
   if (absl::Status level = SetLogLevel(config->GetString(kLogLevel)); !level.ok()) {

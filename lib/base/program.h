@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -31,11 +32,19 @@ struct Program {
   // Keys that Hooks::reload applies while the program runs: a key, an array's name, or the
   // beginning of keys ("renditions."). log.level always is one. The others need a restart.
   std::vector<std::string> live_keys = {};
+  // Flags that do one thing and end, beside --check-config.
+  struct Action {
+    std::string flag;  // "--rebuild-catalog"
+    std::string help;
+  };
+  std::vector<Action> actions = {};
 
   // What a configuration that was read is good for.
   struct Loaded {
     // For --check-config: looks closer where that needs no start; the sentence says what is fine.
     std::function<absl::StatusOr<std::string>()> check;
+    // For every one of Program::actions, by its flag; the sentence says what was done.
+    std::map<std::string, std::function<absl::StatusOr<std::string>()>> actions = {};
     // Everything from the store to the end of the process; calls RunningProgram::Serve().
     std::function<absl::Status(RunningProgram&)> run;
   };

@@ -6,6 +6,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <spdlog/spdlog.h>
 #include <sys/statvfs.h>
@@ -362,6 +363,18 @@ absl::Status Database::Commit(Batch&& batch) {
   status = impl_->db->Write(durable, &write);
   if (!status.ok()) impl_->write_stop->Set();
   return StatusOf(status, "write to", impl_->path);
+}
+
+absl::Status Database::CopyTo(const fs::path& folder) const {
+  std::error_code error;
+  if (fs::exists(folder, error)) {
+    return absl::AlreadyExistsError(base::Concat(folder.string(), " is there already"));
+  }
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(impl_->db.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(folder.string());
+  return StatusOf(status, "copy", impl_->path);
 }
 
 absl::Status Database::Scan(

@@ -130,6 +130,11 @@ class Database {
 
   std::unique_ptr<Cursor> NewCursor(std::string_view cf, std::string_view prefix) const;
 
+  // Makes a copy of the store, as of the moment of the call, that can be opened like it. `folder`
+  // must not exist and lie on the same disk: most of the copy are links to the same files, which
+  // take no room until the store changes. Errors: AlreadyExists, otherwise as Commit().
+  absl::Status CopyTo(const std::filesystem::path& folder) const;
+
   const std::filesystem::path& path() const;
 
  private:
