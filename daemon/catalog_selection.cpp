@@ -167,7 +167,7 @@ absl::Status Catalog::FinishKept(const RenderTask& task, const imaging::ImageFac
     if (status.ok()) status = Commit(transaction);
     if (!status.ok()) return status;
   }
-  taken_tickets_.erase(task.ticket);
+  GiveBack(task);
   return absl::OkStatus();
 }
 

@@ -99,10 +99,16 @@ absl::Status Catalog::Withdraw(const std::string& id) {
   if (absl::IsNotFound(photo.status())) return absl::OkStatus();
   if (!photo.ok()) return photo.status();
   if (!IsMissing(*photo) || photo->withdraw_due_ms() == 0) return absl::OkStatus();
-  QueueWithdrawal(*photo);
-  photo->set_state(pb::LOCAL_PHOTO_STATE_WAITING);
-  photo->set_ticket(0);
-  photo->set_state_message("its original is gone; it was taken back from the host");
+  if (PromoteCompanion(*photo, nullptr)) {
+    photo->set_withdraw_due_ms(0);
+  } else if (IsAtHost(*photo)) {
+    QueueWithdrawal(*photo);
+    photo->set_state(pb::LOCAL_PHOTO_STATE_WAITING);
+    photo->set_ticket(0);
+    photo->set_state_message("its original is gone; it was taken back from the host");
+  } else {
+    photo->set_withdraw_due_ms(0);
+  }
   Touch(*photo);
   absl::Status status = transaction.Store(*photo);
   PutTotals(transaction);
