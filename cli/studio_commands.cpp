@@ -233,7 +233,9 @@ void AddStudioCommands(CLI::App& root, Program& program) {
   // The group's option outlives this call with the verbs below, which hold the target.
   AddStudioStatusVerbs(*group, program, target);
   AddListVerbs(*group, program, target);
+  AddStudioMetadataVerbs(*group, program, target);
   AddStudioEditVerbs(*group, program, target);
+  AddStudioCustomerVerbs(*group, program, target);
   AddWorkVerbs(*group, program, target);
 }
 

@@ -99,6 +99,18 @@ absl::Status Renderer::Failed(const RenderTask& task, const absl::Status& why, b
   return catalog_.FinishFailed(task, std::string(base::ToStd(why.message())), unreadable);
 }
 
+absl::StatusOr<Selection> Renderer::SelectFor(const RenderTask& task, int original,
+                                              const std::stop_token& stop,
+                                              std::optional<imaging::ImageFacts>& inspected) {
+  const std::shared_ptr<const Preferences> preferences = catalog_.preferences();
+  Selection selection = Select(task.facts, *preferences);
+  if (!selection.needs_inspection) return selection;
+  absl::StatusOr<imaging::ImageFacts> facts = pool_.Inspect(original, stop);
+  if (!facts.ok()) return facts.status();
+  inspected = *std::move(facts);
+  return Select(catalog_.FactsAfter(task, *inspected), *preferences);
+}
+
 absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& stop) {
   const base::UniqueFd fd(
       ::open(task.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -115,14 +127,22 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
     if (absl::IsCancelled(digest.status())) return digest.status();
     if (!digest.ok()) return Failed(task, digest.status(), /*unreadable=*/true);
     if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
-    const absl::StatusOr<bool> known = catalog_.FinishIfKnown(task, *digest);
+    const absl::StatusOr<bool> known = catalog_.FinishIfKnown(task, *digest, stop);
     if (!known.ok()) return known.status();
     if (*known) return absl::OkStatus();
   }
 
-  const Selection selection = Select(task.facts, options_.preferences);
+  std::optional<imaging::ImageFacts> inspected;
+  const absl::StatusOr<Selection> selection = SelectFor(task, fd.get(), stop, inspected);
+  if (absl::IsCancelled(selection.status())) return selection.status();
+  if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
+  if (!selection.ok()) return Failed(task, selection.status(), /*unreadable=*/false);
+  if (selection->renditions.empty()) {
+    return catalog_.FinishKept(task, inspected.has_value() ? &*inspected : nullptr,
+                               selection->reason);
+  }
   imaging::RenditionRequest request;
-  request.specs = selection.renditions;
+  request.specs = selection->renditions;
   request.edit = task.edit;
   const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
   if (absl::IsCancelled(made.status())) return made.status();
@@ -131,7 +151,10 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
     return Unsettled(task, stop);
   }
   if (!made.ok()) return Failed(task, made.status(), /*unreadable=*/false);
-  if (absl::Status status = catalog_.FinishRendered(task, *made, selection.sent); !status.ok()) {
+  RenderTask done = task;
+  done.recipe = selection->Recipe();
+  done.reason = selection->reason;
+  if (absl::Status status = catalog_.FinishRendered(done, *made, selection->sent); !status.ok()) {
     return status;
   }
   rendered_.Increment();

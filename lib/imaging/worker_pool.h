@@ -57,7 +57,8 @@ class WorkerPool {
     std::uint64_t max_pixels = 400'000'000;
     // Size above which a file is refused before it is read.
     std::uint64_t max_file_bytes = std::uint64_t{2} << 30;
-    // Added to the workers' niceness, 0 to 19.
+    // Added to the workers' niceness, 0 to 19. Above 0 their reading comes after that of others;
+    // at 19 they get processor and disk only while nobody else wants them.
     int nice = 0;
   };
 
