@@ -233,6 +233,8 @@ void AddStudioCommands(CLI::App& root, Program& program) {
   AddStudioStatusVerbs(*group, program, target);
   AddListVerbs(*group, program, target);
   AddStudioEditVerbs(*group, program, target);
+  AddStudioPictureVerbs(*group, program, target);
+  AddStudioSelectVerbs(*group, program, target);
   AddWorkVerbs(*group, program, target);
 }
 
