@@ -58,9 +58,10 @@ void PrintStatus(Output& output, const Status& status) {
                  {"sent to labs", SizeText(status.lab_sent_bytes())},
                  {"open orders", std::to_string(status.open_orders())}};
   for (const v1::WatchedFolder& folder : status.folders()) {
+    const std::string path =
+        folder.polled() ? Concat(folder.path(), " (looked through at intervals)") : folder.path();
     const std::string& message = folder.message();
-    facts.emplace_back("folder",
-                       message.empty() ? folder.path() : Concat(folder.path(), ": ", message));
+    facts.emplace_back("folder", message.empty() ? path : Concat(path, ": ", message));
   }
   output.Print(facts);
 }

@@ -1,5 +1,7 @@
 #include "daemon/catalog.h"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 #include "daemon/catalog_keys.h"
@@ -35,7 +37,7 @@ absl::StatusOr<record::Photo> ParsePhoto(std::string_view bytes) {
 Catalog::Catalog(const Options& options, const base::Clock& clock, kv::Database database)
     : options_(options), clock_(clock), database_(std::move(database)) {}
 
-Catalog::~Catalog() = default;
+Catalog::~Catalog() { StoreCounts(); }
 
 absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const Options& options,
                                                        const base::Clock& clock) {
@@ -98,16 +100,47 @@ absl::Status Catalog::LoadCatalogRecord() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> Catalog::LoadStoredCounts() {
+  const absl::StatusOr<std::string> stored = database_.Get(keys::kMeta, keys::Counts());
+  if (absl::IsNotFound(stored.status())) return false;
+  if (!stored.ok()) return stored.status();
+  counts_stored_ = true;
+  record::Counts counts;
+  if (!counts.ParseFromString(*stored)) return false;
+  for (const auto& [state, photos] : counts.states()) {
+    counted_.states[static_cast<pb::LocalPhotoState>(state)] = photos;
+  }
+  counted_.galleries.insert(counts.galleries().begin(), counts.galleries().end());
+  counted_.original_bytes = counts.original_bytes();
+  return true;
+}
+
+void Catalog::StoreCounts() {
+  if (counts_stored_ || counts_doubtful_ || catalog_id_.empty()) return;
+  record::Counts counts;
+  for (const auto& [state, photos] : counted_.states) (*counts.mutable_states())[state] = photos;
+  counts.mutable_galleries()->insert(counted_.galleries.begin(), counted_.galleries.end());
+  counts.set_original_bytes(counted_.original_bytes);
+  kv::Batch batch;
+  batch.Put(keys::kMeta, keys::Counts(), counts.SerializeAsString());
+  // Without them the next start counts for itself.
+  const absl::Status status = database_.Commit(std::move(batch));
+  if (!status.ok()) spdlog::warn("{}", base::ToStd(status.message()));
+}
+
 absl::Status Catalog::LoadCounts() {
-  absl::Status damage;
-  absl::Status status =
-      database_.Scan(keys::kPhotos, "", "", [&](std::string_view, std::string_view value) {
-        const absl::StatusOr<record::Photo> photo = ParsePhoto(value);
-        if (photo.ok()) counted_.Count(*photo, 1);
-        damage.Update(photo.status());
-        return photo.ok();
-      });
-  status.Update(damage);
+  const absl::StatusOr<bool> stored = LoadStoredCounts();
+  absl::Status status = stored.status();
+  if (stored.ok() && !*stored) {
+    absl::Status damage;
+    status = database_.Scan(keys::kPhotos, "", "", [&](std::string_view, std::string_view value) {
+      const absl::StatusOr<record::Photo> photo = ParsePhoto(value);
+      if (photo.ok()) counted_.Count(*photo, 1);
+      damage.Update(photo.status());
+      return photo.ok();
+    });
+    status.Update(damage);
+  }
   if (!status.ok()) return status;
 
   const auto waiting = database_.NewCursor(keys::kWaiting, "");
@@ -141,7 +174,14 @@ void Catalog::Touch(record::Photo& photo) const {
 absl::Status Catalog::Commit(CatalogTransaction& transaction) {
   const CountChanges counts = transaction.counts();
   if (transaction.empty()) return absl::OkStatus();
-  if (absl::Status status = database_.Commit(transaction.TakeBatch()); !status.ok()) return status;
+  withdrawals_changed_ = withdrawals_changed_ || transaction.touches(keys::kWithdrawals);
+  kv::Batch batch = transaction.TakeBatch();
+  if (counts_stored_) batch.Delete(keys::kMeta, keys::Counts());
+  if (absl::Status status = database_.Commit(std::move(batch)); !status.ok()) {
+    counts_doubtful_ = true;
+    return status;
+  }
+  counts_stored_ = false;
   for (const auto& [state, change] : counts.states) counted_.states[state] += change;
   for (const auto& [gallery, change] : counts.galleries) {
     if ((counted_.galleries[gallery] += change) == 0) counted_.galleries.erase(gallery);
@@ -167,7 +207,7 @@ absl::StatusOr<record::Photo> Catalog::GetPhotoAt(const std::string& path) const
   if (absl::IsNotFound(bytes.status())) return NoSuchPhoto(path);
   if (!bytes.ok()) return bytes.status();
   record::PlaceEntry entry;
-  if (!entry.ParseFromString(*bytes)) return NoSuchPhoto(path);
+  if (!entry.ParseFromString(*bytes) || entry.photo().empty()) return NoSuchPhoto(path);
   return GetPhoto(entry.photo());
 }
 
@@ -232,6 +272,18 @@ absl::StatusOr<record::Photo> Catalog::Update(
     const std::function<absl::Status(record::Photo&)>& change) {
   const std::lock_guard lock(mutex_);
   CatalogTransaction transaction(database_);
+  bool changed = false;
+  absl::StatusOr<record::Photo> photo = UpdateIn(transaction, id, etag, change, changed);
+  if (!photo.ok() || !changed) return photo;
+  PutTotals(transaction);
+  if (absl::Status status = Commit(transaction); !status.ok()) return status;
+  base::KillPoint("studio.catalog.updated");
+  return photo;
+}
+
+absl::StatusOr<record::Photo> Catalog::UpdateIn(
+    CatalogTransaction& transaction, const std::string& id, const std::string& etag,
+    const std::function<absl::Status(record::Photo&)>& change, bool& changed) {
   absl::StatusOr<record::Photo> stored = transaction.Photo(id);
   if (absl::IsNotFound(stored.status())) return NoSuchPhoto(id);
   if (!stored.ok()) return stored.status();
@@ -244,7 +296,8 @@ absl::StatusOr<record::Photo> Catalog::Update(
                       "ETAG_MISMATCH", {{"photo", id}, {"etag", base::Concat(photo.revision())}});
   }
   if (absl::Status status = change(photo); !status.ok()) return status;
-  if (photo.SerializeAsString() == stored->SerializeAsString()) return photo;
+  changed = ExactBytes(photo) != ExactBytes(*stored);
+  if (!changed) return photo;
 
   Touch(photo);
   const bool edit_changed = photo.edit().SerializeAsString() != stored->edit().SerializeAsString();
@@ -258,11 +311,7 @@ absl::StatusOr<record::Photo> Catalog::Update(
   }
   // New ratings, labels and keywords may be selected otherwise.
   ApplySelection(photo);
-  absl::Status status = transaction.Store(photo);
-  PutTotals(transaction);
-  if (status.ok()) status = Commit(transaction);
-  if (!status.ok()) return status;
-  base::KillPoint("studio.catalog.updated");
+  if (absl::Status status = transaction.Store(photo); !status.ok()) return status;
   return photo;
 }
 

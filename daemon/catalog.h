@@ -1,6 +1,7 @@
 // The catalog: the durable truth about every photo of this device.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,6 +41,8 @@ struct RenderTask {
   std::string root;
   std::string path;
   FileStamp stamp;
+  // The XMP sidecar that belongs to it; empty if there is none.
+  std::string sidecar_path;
   imaging::Edit edit;
   v1::Edit edit_message;
   PhotoFacts facts;
@@ -57,7 +61,11 @@ struct PendingPublish {
     std::string jpeg;
   };
   std::int64_t sequence = 0;
+  // Set: a customer has changed, and the rest is empty.
+  std::optional<v1::Customer> customer;
   v1::Photo photo;
+  // The photo is taken back; only its name counts.
+  bool withdrawal = false;
   std::string gallery_title;
   std::vector<Content> contents;
 };
@@ -99,19 +107,50 @@ struct OriginalPlaces {
   bool changed = false;
 };
 
+class Catalog;
+
+// What ChangeCustomers() lets its caller see and do. Reads see what was stored before.
+class CustomerChanges {
+ public:
+  // What a customer is found by besides its id. Written into keys: never renumber.
+  enum class Key { kRequest = 1, kIdentifier = 2, kSubject = 3 };
+
+  CustomerChanges(Catalog& catalog, CatalogTransaction& transaction)
+      : catalog_(catalog), transaction_(transaction) {}
+  CustomerChanges(const CustomerChanges&) = delete;
+  CustomerChanges& operator=(const CustomerChanges&) = delete;
+
+  // Nothing if there is none.
+  absl::StatusOr<std::optional<record::Customer>> Get(const std::string& id);
+  absl::StatusOr<std::optional<record::Customer>> Find(Key kind, const std::string& key);
+  // In place of what there was under the customer's id; it waits for the host.
+  absl::Status Store(record::Customer customer);
+  google::protobuf::Timestamp Now() const;
+
+ private:
+  Catalog& catalog_;
+  CatalogTransaction& transaction_;
+};
+
 // Thread-safe. Every change is durable when its method returns OK; a change that fails has not
 // happened. Methods block on the disk, and those that wait say so. Errors are those of
 // kv::Database, unless a method names more.
 //
 // Photos keep their id for ever: through renames and moves (the same inode, size and time, or the
 // same digest, at a new path while the old path is gone) and through new content at the same path.
-// Two files with one digest are two places of one photo.
+// Two files with one digest are two places of one photo. A RAW file and the camera's JPEG (or HEIF)
+// beside it, named alike, are one photo: one of them is its original, the other its companion. An
+// XMP sidecar belongs to the photo that is named like it.
 class Catalog {
  public:
   struct Options {
     std::filesystem::path path;
     std::uint64_t cache_bytes = std::uint64_t{64} << 20;
     DeviceName device;
+    // How long a photo whose file is gone stays at the host.
+    std::chrono::milliseconds grace = std::chrono::hours(1);
+    // The original of a pair is the RAW file, not the picture beside it.
+    bool raw_is_original = false;
   };
 
   // Opens or makes the catalog. Besides the errors of kv::Database::Open: FailedPrecondition for a
@@ -131,10 +170,14 @@ class Catalog {
   // ---- Files
 
   struct KnownFile {
-    std::string name;
+    // Without its folder; valid while it is visited, empty where one was asked for.
+    std::string_view name;
     FileStamp stamp;
     bool gone = false;
     bool look_again = false;
+    // The original of a photo; others were found to be no picture, or belong to a photo.
+    bool is_photo = false;
+    bool on_submount = false;
 
     // There is nothing to do about a file that reads like this.
     bool IsAsRecorded(const FileStamp& now) const {
@@ -153,9 +196,22 @@ class Catalog {
                                  const std::function<bool(const std::string& folder)>& visit) const;
   // Nothing also when the disk fails.
   std::optional<KnownFile> FindFile(const std::string& path) const;
+  // Whether a file is about to be recorded at another path than it was.
+  using FoundElsewhere = std::function<bool(const FileStamp& stamp)>;
   // Takes what the settle queue let go, all in one durable change. New files become photos, files
   // that are gone stop being places.
-  absl::Status RecordSettled(const std::vector<SettledPath>& settled);
+  absl::Status RecordSettled(const std::vector<SettledPath>& settled,
+                             const FoundElsewhere& elsewhere = nullptr);
+
+  // ---- Photos whose files are gone
+
+  // Blocks until the grace time of a photo is over. False when `stop` is requested.
+  bool WaitForDueWithdrawal(const std::stop_token& stop);
+  // Photos whose grace time is over, some of them.
+  absl::StatusOr<std::vector<record::Photo>> DueWithdrawals() const;
+  absl::Status PutOffWithdrawal(const std::string& photo, base::Duration by);
+  // Has the host take the photo away from customers, unless its file has come back.
+  absl::Status Withdraw(const std::string& photo);
 
   // ---- Rendering
 
@@ -164,8 +220,10 @@ class Catalog {
   std::optional<RenderTask> TakeWaiting(const std::stop_token& stop);
   // The original's digest is known before rendering. True if that was all there was to do: it is
   // another place of a photo, or its content is as it was; false if it must be rendered (the task
-  // stays taken).
-  absl::StatusOr<bool> FinishIfKnown(const RenderTask& task, const base::Digest& digest);
+  // stays taken). Waits while a file of the same size is being rendered that may be the same;
+  // Cancelled when `stop` is requested meanwhile.
+  absl::StatusOr<bool> FinishIfKnown(const RenderTask& task, const base::Digest& digest,
+                                     const std::stop_token& stop = {});
   absl::Status FinishRendered(const RenderTask& task, const imaging::Renditions& rendered,
                               bool sent);
   // The selection has nothing made of it. `inspected` is what was found in it, if it was looked
@@ -205,7 +263,11 @@ class Catalog {
 
   // What the host says when a stream opens: everything up to `last_sequence` is there. A host that
   // has less than it acknowledged once gets the rest again, rendered anew.
-  absl::Status HostOpened(std::int64_t last_sequence);
+  // `refusals` are those of entries up to it that may not have been heard of; entries up to
+  // `unsure_sequence` that are in neither are sent again.
+  absl::Status HostOpened(std::int64_t last_sequence,
+                          const std::map<std::int64_t, Refusal>& refusals = {},
+                          std::int64_t unsure_sequence = 0);
   // Blocks until a change with a sequence greater than `after` may be pending and work is not
   // paused; false when `stop` is requested.
   bool WaitForPending(std::int64_t after, const std::stop_token& stop);
@@ -219,6 +281,8 @@ class Catalog {
   // Bytes that went to the host; made durable with the next acknowledgement.
   void CountSentBytes(std::int64_t bytes);
   std::int64_t last_sequence() const;
+  // The last sequence that is recorded as acknowledged.
+  std::int64_t host_sequence() const;
 
   // ---- People
 
@@ -241,6 +305,23 @@ class Catalog {
   // Returns the record as stored.
   absl::StatusOr<record::Photo> Update(const std::string& id, const std::string& etag,
                                        const std::function<absl::Status(record::Photo&)>& change);
+  // What people change on many photos at once; the index is that of the id. First as if, then for
+  // good: an error of CheckUpdate() or NotFound for an id leaves everything as it is. UpdateMany()
+  // makes the changes durable in groups, leaves out photos that are gone by now, and returns how
+  // many records have changed; after an error the groups before it are changed.
+  using IndexedChange = std::function<absl::Status(std::size_t index, record::Photo&)>;
+  absl::Status CheckUpdate(const std::vector<std::string>& ids, const IndexedChange& change) const;
+  absl::StatusOr<std::int64_t> UpdateMany(const std::vector<std::string>& ids,
+                                          const IndexedChange& change);
+  // Every photo of a gallery, or of all if it is empty, by id, until `visit` returns false.
+  absl::Status VisitPhotos(const std::string& gallery,
+                           const std::function<bool(const record::Photo&)>& visit) const;
+  // NotFound if no photo has ever been in it.
+  absl::StatusOr<record::Gallery> GetGallery(const std::string& id) const;
+  // Photos that come into the gallery from now on are changed so before anything else; only what
+  // people can enter. Adds to what was set before.
+  absl::Status SetLaterMetadata(const std::string& gallery,
+                                const std::function<absl::Status(record::Photo&)>& change);
   // Failed and refused photos wait again; all of them if `ids` is empty. Returns how many.
   absl::StatusOr<std::int64_t> Retry(const std::vector<std::string>& ids);
   absl::Status SetPaused(bool paused);
@@ -253,6 +334,17 @@ class Catalog {
   absl::StatusOr<OriginalPlaces> FindOriginal(const std::string& photo, const base::Digest& digest,
                                               std::int64_t size) const;
 
+  // ---- Customers made here; see CustomerBook
+
+  // NotFound if there is none.
+  absl::StatusOr<record::Customer> GetCustomer(const std::string& id) const;
+  // Customers after the id `start_after`, by id.
+  absl::StatusOr<std::vector<record::Customer>> ListCustomers(const std::string& start_after,
+                                                              int max) const;
+  // Lets `change` look and store, with nobody else in between; what it has stored becomes durable
+  // and waits for the host, all of it, if it returns OK.
+  absl::Status ChangeCustomers(const std::function<absl::Status(CustomerChanges&)>& change);
+
   CatalogCounts counts() const;
   // Rings after every change that counts or people can see.
   const rpc::FeedSignal& changes() const { return changes_; }
@@ -263,22 +355,64 @@ class Catalog {
   absl::Status Load();
   absl::Status LoadCatalogRecord();
   absl::Status LoadCounts();
+  absl::StatusOr<bool> LoadStoredCounts();
+  void StoreCounts();
   // Commits and wakes whoever waits for what has changed. Under the lock.
   absl::Status Commit(CatalogTransaction& transaction);
   google::protobuf::Timestamp NowMessage() const;
   void Touch(record::Photo& photo) const;
 
+  // One call of RecordSettled().
+  struct Settling {
+    CatalogTransaction& transaction;
+    const std::vector<SettledPath>& settled;
+    const FoundElsewhere& elsewhere;
+    // Paths of sidecars that are new, changed or gone.
+    std::set<std::string> sidecars;
+  };
+  // A photo that a renderer has taken.
+  struct Taken {
+    std::uint64_t size = 0;
+    // Nothing until it was read.
+    std::optional<base::Digest> digest;
+    bool rendering = false;
+  };
+
   // catalog_files.cpp; under the lock.
-  absl::Status TakeFile(CatalogTransaction& transaction, const SettledPath& file);
-  absl::Status TakeGone(CatalogTransaction& transaction, const SettledPath& file);
-  absl::Status TakeKnownPath(CatalogTransaction& transaction, const SettledPath& file,
-                             record::Photo photo);
-  absl::StatusOr<bool> TakeSameInode(CatalogTransaction& transaction, const SettledPath& file);
-  absl::Status AddPhoto(CatalogTransaction& transaction, const SettledPath& file);
+  static absl::StatusOr<std::optional<record::PlaceEntry>> EntryAt(CatalogTransaction& transaction,
+                                                                   const std::string& path);
+  static void PutBareEntry(CatalogTransaction& transaction, const SettledPath& file,
+                           record::PlaceKind kind);
+  static bool IsElsewhere(const Settling& settling, const record::Place& place);
+  absl::Status TakeFile(Settling& settling, const SettledPath& file);
+  absl::Status TakeGone(Settling& settling, const SettledPath& file);
+  absl::Status TakeKnownPath(Settling& settling, const SettledPath& file, record::Photo photo);
+  absl::Status TakeNewPath(Settling& settling, const SettledPath& file);
+  absl::StatusOr<bool> TakeSameInode(Settling& settling, const SettledPath& file);
+  absl::Status AddPhoto(Settling& settling, const SettledPath& file);
+  absl::Status AddPhotoAt(Settling& settling, const record::Place& place);
   record::Place MakePlace(CatalogTransaction& transaction, const SettledPath& file,
                           absl::Status& status) const;
-  absl::Status StoreMoved(CatalogTransaction& transaction, const record::Photo& before,
-                          record::Photo photo);
+  absl::Status StoreMoved(Settling& settling, const record::Photo& before, record::Photo photo);
+
+  // catalog_pairs.cpp; under the lock.
+  static absl::Status NamedLike(
+      CatalogTransaction& transaction, const std::string& folder, std::string_view stem,
+      const std::function<void(const std::string& path, const record::PlaceEntry& entry)>& visit);
+  absl::StatusOr<bool> TakePairOf(Settling& settling, const SettledPath& file);
+  absl::Status TakeKnownCompanion(Settling& settling, const SettledPath& file, record::Photo photo);
+  absl::StatusOr<bool> TakeMovedCompanion(Settling& settling, const SettledPath& file,
+                                          record::Photo photo);
+  void PromoteCompanion(record::Photo& photo);
+  static std::vector<record::Place> TakeStrays(record::Photo& photo);
+  static absl::Status TakeSidecar(Settling& settling, const SettledPath& file);
+  absl::Status GiveSidecar(Settling& settling, const std::string& path);
+  absl::Status ChooseSidecar(CatalogTransaction& transaction, record::Photo& photo);
+
+  // catalog_withdraw.cpp; under the lock.
+  std::int64_t NowMs() const;
+  void QueueWithdrawal(record::Photo& photo);
+  void TakeWithdrawn(std::int64_t sequence, const Refusal* refusal, record::Photo& photo);
 
   // catalog_work.cpp; under the lock.
   void Requeue(record::Photo& photo);
@@ -308,10 +442,35 @@ class Catalog {
                          record::Photo into);
   absl::StatusOr<std::optional<record::Photo>> TakenPhoto(CatalogTransaction& transaction,
                                                           const RenderTask& task);
+  // Takes the renditions over; true if the host has exactly these.
+  static bool TakeRenditions(CatalogTransaction& transaction, const imaging::Renditions& rendered,
+                             record::Photo& photo);
+  void GiveBack(const RenderTask& task);
+  // Another taken photo may turn out to be the same.
+  bool MayBeRendering(const RenderTask& task, const base::Digest& digest) const;
   absl::Status AcknowledgeSome(std::int64_t last_sequence,
                                const std::map<std::int64_t, Refusal>& refusals, bool& done);
   absl::Status Renumber(std::int64_t above);
   absl::Status RepublishAfter(std::int64_t last_sequence);
+  absl::Status QueueAgain(CatalogTransaction& transaction, const record::PendingChange& change);
+  absl::Status RequeueUnsure(std::int64_t unsure_sequence,
+                             const std::map<std::int64_t, Refusal>& refusals);
+  absl::StatusOr<record::Photo> UpdateIn(CatalogTransaction& transaction, const std::string& id,
+                                         const std::string& etag,
+                                         const std::function<absl::Status(record::Photo&)>& change,
+                                         bool& changed);
+
+  // catalog_metadata.cpp and catalog_customers.cpp; under the lock.
+  friend class CustomerChanges;
+  absl::Status TakeLaterMetadata(CatalogTransaction& transaction, record::Photo& photo) const;
+  absl::Status StoreCustomer(CatalogTransaction& transaction, const record::Customer& customer);
+  void QueueCustomer(record::Customer& customer);
+  absl::StatusOr<PendingPublish> PendingCustomer(std::int64_t sequence,
+                                                 const std::string& id) const;
+  absl::Status AcknowledgeCustomer(CatalogTransaction& transaction, const std::string& id,
+                                   std::int64_t sequence, const Refusal* refusal);
+  absl::Status RequeueCustomer(CatalogTransaction& transaction, const std::string& id);
+  absl::Status RequeueCustomersAfter(CatalogTransaction& transaction, std::int64_t last_sequence);
   void PutTotals(CatalogTransaction& transaction) const;
 
   const Options options_;
@@ -327,10 +486,15 @@ class Catalog {
   std::uint64_t next_ticket_ = 1;
   // No ticket below is in the queue: keeps the search from walking over deleted entries.
   std::uint64_t lowest_ticket_ = 1;
-  std::set<std::uint64_t> taken_tickets_;
+  std::map<std::uint64_t, Taken> taken_;  // by ticket
   bool waiting_may_exist_ = true;
   std::int64_t newest_pending_ = 0;
   CountChanges counted_;
+  // The store holds counts that must go with the next change.
+  bool counts_stored_ = false;
+  // A commit failed that may have happened all the same: only counting anew tells.
+  bool counts_doubtful_ = false;
+  bool withdrawals_changed_ = false;
   rpc::FeedSignal changes_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "daemon/catalog.h"
 #include "daemon/catalog_keys.h"
+#include "daemon/catalog_place.h"
 #include "daemon/gallery.h"
 #include "lib/base/id.h"
 #include "lib/base/kill_point.h"
@@ -13,31 +14,6 @@ namespace proofline::studio {
 namespace pb = proofline::v1;
 
 namespace {
-
-FileStamp StampOf(const record::Place& place) {
-  return {place.device(), place.inode(), place.size_bytes(), place.mtime_ns()};
-}
-
-void SetStamp(const FileStamp& stamp, record::Place& place) {
-  place.set_device(stamp.device);
-  place.set_inode(stamp.inode);
-  place.set_size_bytes(stamp.size);
-  place.set_mtime_ns(stamp.mtime_ns);
-}
-
-int IndexOfPlace(const record::Photo& photo, const std::string& path) {
-  for (int i = 0; i < photo.places_size(); ++i) {
-    if (photo.places(i).path() == path) return i;
-  }
-  return -1;
-}
-
-bool HasOtherPlace(const record::Photo& photo, int index) {
-  for (int i = 0; i < photo.places_size(); ++i) {
-    if (i != index && !photo.places(i).gone()) return true;
-  }
-  return false;
-}
 
 // Places that are there come first; of those that are gone one is kept, and only if none is there.
 void TidyPlaces(record::Photo& photo) {
@@ -51,29 +27,37 @@ void TidyPlaces(record::Photo& photo) {
   places.DeleteSubrange(keep, places.size() - keep);
 }
 
-bool IsRendered(const record::Photo& photo) {
-  return photo.state() == pb::LOCAL_PHOTO_STATE_RENDERED ||
-         photo.state() == pb::LOCAL_PHOTO_STATE_PUBLISHED;
+bool HasOtherPlace(const record::Photo& photo, int index) {
+  for (int i = 0; i < photo.places_size(); ++i) {
+    if (i != index && !photo.places(i).gone()) return true;
+  }
+  return false;
 }
 
-Catalog::KnownFile KnownFileFrom(std::string name, std::string_view bytes) {
-  record::PlaceEntry entry;
+// `entry` is used again and again: parsing into it allocates nothing.
+void KnownFileFrom(std::string_view name, std::string_view bytes, record::PlaceEntry& entry,
+                   Catalog::KnownFile& file) {
   entry.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-  Catalog::KnownFile file;
-  file.name = std::move(name);
+  file.name = name;
   file.stamp = {entry.device(), entry.inode(), entry.size_bytes(), entry.mtime_ns()};
   file.gone = entry.gone();
   file.look_again = entry.look_again();
-  return file;
+  file.is_photo = entry.kind() == record::PLACE_KIND_PHOTO;
+  file.on_submount = entry.on_submount();
 }
 
 }  // namespace
 
 absl::Status Catalog::KnownFilesIn(const std::string& folder,
                                    const std::function<void(const KnownFile&)>& visit) const {
-  return database_.Scan(keys::kPlaces, keys::PlacesIn(folder), "",
+  record::PlaceEntry entry;
+  KnownFile file;
+  const std::string prefix = keys::PlacesIn(folder);
+  return database_.Scan(keys::kPlaces, prefix, "",
                         [&](std::string_view key, std::string_view value) {
-                          visit(KnownFileFrom(keys::PlaceFrom(key).name, value));
+                          const std::string name = kv::KeyReader(key.substr(prefix.size())).Text();
+                          KnownFileFrom(name, value, entry, file);
+                          visit(file);
                           return true;
                         });
 }
@@ -110,59 +94,121 @@ absl::Status Catalog::KnownFoldersUnder(
 }
 
 std::optional<Catalog::KnownFile> Catalog::FindFile(const std::string& path) const {
-  const std::string name = NameOf(path);
   const absl::StatusOr<std::string> bytes =
-      database_.Get(keys::kPlaces, keys::Place(FolderOf(path), name));
+      database_.Get(keys::kPlaces, keys::Place(FolderOf(path), NameOf(path)));
   if (!bytes.ok()) return std::nullopt;
-  return KnownFileFrom(name, *bytes);
+  record::PlaceEntry entry;
+  KnownFile file;
+  KnownFileFrom({}, *bytes, entry, file);
+  return file;
 }
 
-absl::Status Catalog::RecordSettled(const std::vector<SettledPath>& settled) {
+absl::Status Catalog::RecordSettled(const std::vector<SettledPath>& settled,
+                                    const FoundElsewhere& elsewhere) {
   const std::lock_guard lock(mutex_);
   CatalogTransaction transaction(database_);
-  // Files first: one that moved is found at its new path before the old one is given up.
+  Settling settling{transaction, settled, elsewhere, {}};
+  absl::Status status;
+  // Sidecars first: a photo that is new finds its own. Then files: one that moved is found at its
+  // new path before the old one is given up.
   for (const SettledPath& file : settled) {
-    if (!file.reading.is_file()) continue;
-    if (absl::Status status = TakeFile(transaction, file); !status.ok()) return status;
+    if (!file.reading.is_file() || file.kind != FileKind::kSidecar) continue;
+    if (status = TakeSidecar(settling, file); !status.ok()) return status;
+  }
+  for (const SettledPath& file : settled) {
+    if (!file.reading.is_file() || file.kind == FileKind::kSidecar) continue;
+    if (status = TakeFile(settling, file); !status.ok()) return status;
   }
   for (const SettledPath& file : settled) {
     if (file.reading.kind != Reading::Kind::kAbsent) continue;
-    if (absl::Status status = TakeGone(transaction, file); !status.ok()) return status;
+    if (status = TakeGone(settling, file); !status.ok()) return status;
+  }
+  for (const std::string& sidecar : settling.sidecars) {
+    if (status = GiveSidecar(settling, sidecar); !status.ok()) return status;
   }
   if (transaction.empty()) return absl::OkStatus();
   PutTotals(transaction);
-  if (absl::Status status = Commit(transaction); !status.ok()) return status;
+  if (status = Commit(transaction); !status.ok()) return status;
   base::KillPoint("studio.catalog.recorded");
   return absl::OkStatus();
 }
 
-absl::Status Catalog::TakeFile(CatalogTransaction& transaction, const SettledPath& file) {
-  absl::StatusOr<std::optional<std::string>> known =
-      transaction.Get(keys::kPlaces, keys::Place(FolderOf(file.path), NameOf(file.path)));
-  if (!known.ok()) return known.status();
-  if (known->has_value()) {
-    record::PlaceEntry entry;
-    entry.ParseFromString(**known);
-    absl::StatusOr<record::Photo> photo = transaction.Photo(entry.photo());
-    if (!photo.ok()) return photo.status();
-    return TakeKnownPath(transaction, file, *std::move(photo));
-  }
-  absl::StatusOr<bool> taken = TakeSameInode(transaction, file);
-  if (!taken.ok()) return taken.status();
-  return *taken ? absl::OkStatus() : AddPhoto(transaction, file);
+bool Catalog::IsElsewhere(const Settling& settling, const record::Place& place) {
+  const FileStamp stamp = StampOf(place);
+  if (stamp.inode == 0) return false;
+  const bool in_batch =
+      std::any_of(settling.settled.begin(), settling.settled.end(), [&](const SettledPath& other) {
+        return other.reading.is_file() && other.path != place.path() &&
+               other.reading.stamp.SameContent(stamp);
+      });
+  return in_batch || (settling.elsewhere && settling.elsewhere(stamp));
 }
 
-absl::Status Catalog::TakeKnownPath(CatalogTransaction& transaction, const SettledPath& file,
+absl::StatusOr<std::optional<record::PlaceEntry>> Catalog::EntryAt(CatalogTransaction& transaction,
+                                                                   const std::string& path) {
+  absl::StatusOr<std::optional<std::string>> known =
+      transaction.Get(keys::kPlaces, keys::Place(FolderOf(path), NameOf(path)));
+  if (!known.ok()) return known.status();
+  if (!known->has_value()) return std::nullopt;
+  record::PlaceEntry entry;
+  entry.ParseFromString(**known);
+  return entry;
+}
+
+void Catalog::PutBareEntry(CatalogTransaction& transaction, const SettledPath& file,
+                           record::PlaceKind kind) {
+  record::Place place;
+  SetStamp(file.reading.stamp, place);
+  place.set_on_submount(file.on_submount);
+  record::PlaceEntry entry = EntryOf(place, kind);
+  entry.set_look_again(file.unreadable);
+  transaction.Put(keys::kPlaces, keys::Place(FolderOf(file.path), NameOf(file.path)),
+                  entry.SerializeAsString());
+}
+
+absl::Status Catalog::TakeFile(Settling& settling, const SettledPath& file) {
+  CatalogTransaction& transaction = settling.transaction;
+  absl::StatusOr<std::optional<record::PlaceEntry>> known = EntryAt(transaction, file.path);
+  if (!known.ok()) return known.status();
+  const bool has_photo = known->has_value() && !(*known)->photo().empty();
+  if (!has_photo && file.kind == FileKind::kIgnored) {
+    PutBareEntry(transaction, file, record::PLACE_KIND_NO_PICTURE);
+    return absl::OkStatus();
+  }
+  if (!has_photo) return TakeNewPath(settling, file);
+  absl::StatusOr<record::Photo> photo = transaction.Photo((*known)->photo());
+  if (!photo.ok()) return photo.status();
+  if ((*known)->kind() == record::PLACE_KIND_COMPANION) {
+    return TakeKnownCompanion(settling, file, *std::move(photo));
+  }
+  return TakeKnownPath(settling, file, *std::move(photo));
+}
+
+absl::Status Catalog::TakeNewPath(Settling& settling, const SettledPath& file) {
+  absl::StatusOr<bool> taken = TakeSameInode(settling, file);
+  if (taken.ok() && !*taken) taken = TakePairOf(settling, file);
+  if (!taken.ok()) return taken.status();
+  return *taken ? absl::OkStatus() : AddPhoto(settling, file);
+}
+
+absl::Status Catalog::TakeKnownPath(Settling& settling, const SettledPath& file,
                                     record::Photo photo) {
   const record::Photo before = photo;
-  const int index = IndexOfPlace(photo, file.path);
+  const int index = IndexOfPlace(photo.places(), file.path);
   record::Place& place = *photo.mutable_places(index);
   const bool same = StampOf(place).SameContent(file.reading.stamp);
   if (!same && HasOtherPlace(photo, index)) {
-    // The other files keep the photo; this one is a new original.
+    // The other files keep the photo; this one is another original.
     photo.mutable_places()->DeleteSubrange(index, 1);
-    absl::Status status = StoreMoved(transaction, before, std::move(photo));
-    return status.ok() ? AddPhoto(transaction, file) : status;
+    absl::Status status = StoreMoved(settling, before, std::move(photo));
+    return status.ok() ? TakeNewPath(settling, file) : status;
+  }
+  if (!same && IsElsewhere(settling, place)) {
+    // The original has moved away, and another file has come in its place.
+    place.set_gone(true);
+    place.set_displaced(true);
+    absl::Status status = StoreMoved(settling, before, std::move(photo));
+    return status.ok() ? TakeNewPath(settling, file) : status;
   }
   const bool look_again = WantsAnotherLook(photo);
   place.set_gone(false);
@@ -171,16 +217,16 @@ absl::Status Catalog::TakeKnownPath(CatalogTransaction& transaction, const Settl
     photo.set_digest_current(false);
     photo.set_attempts(0);
     Requeue(photo);
-  } else if (look_again ||
-             (photo.state() == pb::LOCAL_PHOTO_STATE_WAITING && photo.ticket() == 0)) {
+  } else if (look_again || IsWaitingForFile(photo)) {
     Requeue(photo);
   }
-  return StoreMoved(transaction, before, std::move(photo));
+  return StoreMoved(settling, before, std::move(photo));
 }
 
-absl::StatusOr<bool> Catalog::TakeSameInode(CatalogTransaction& transaction,
-                                            const SettledPath& file) {
+absl::StatusOr<bool> Catalog::TakeSameInode(Settling& settling, const SettledPath& file) {
+  CatalogTransaction& transaction = settling.transaction;
   const FileStamp& stamp = file.reading.stamp;
+  if (stamp.inode == 0) return false;
   std::vector<std::string> candidates;
   absl::Status status = transaction.Scan(keys::kInodes, keys::Inode(stamp.inode),
                                          [&](std::string_view, std::string_view photo) {
@@ -194,21 +240,22 @@ absl::StatusOr<bool> Catalog::TakeSameInode(CatalogTransaction& transaction,
     const record::Photo before = *photo;
     for (record::Place& place : *photo->mutable_places()) {
       if (!StampOf(place).SameContent(stamp)) continue;
-      const bool old_path_gone =
-          place.gone() || ReadPath(place.path()).kind == Reading::Kind::kAbsent;
-      if (!old_path_gone && place.device() != stamp.device) continue;
-      const record::Place moved = MakePlace(transaction, file, status);
+      const bool moved = place.gone() || !IsStillThere(place);
+      if (!moved && place.device() != stamp.device) continue;
+      const record::Place now = MakePlace(transaction, file, status);
       if (!status.ok()) return status;
-      if (old_path_gone) {
-        place = moved;
+      if (moved) {
+        place = now;
       } else {
-        *photo->add_places() = moved;  // a hard link: the same bytes under another name
+        *photo->add_places() = now;  // a hard link: the same bytes under another name
       }
-      if (photo->state() == pb::LOCAL_PHOTO_STATE_WAITING && photo->ticket() == 0) Requeue(*photo);
-      status = StoreMoved(transaction, before, *std::move(photo));
+      if (IsWaitingForFile(*photo)) Requeue(*photo);
+      status = StoreMoved(settling, before, *std::move(photo));
       if (!status.ok()) return status;
       return true;
     }
+    absl::StatusOr<bool> taken = TakeMovedCompanion(settling, file, *std::move(photo));
+    if (!taken.ok() || *taken) return taken;
   }
   return false;
 }
@@ -222,6 +269,7 @@ record::Place Catalog::MakePlace(CatalogTransaction& transaction, const SettledP
   SetStamp(file.reading.stamp, place);
   place.set_gallery(gallery.id);
   place.set_gallery_title(gallery.title);
+  place.set_on_submount(file.on_submount);
   const absl::StatusOr<std::optional<std::string>> known =
       transaction.Get(keys::kGalleries, keys::Id(gallery.id));
   status.Update(known.status());
@@ -234,36 +282,65 @@ record::Place Catalog::MakePlace(CatalogTransaction& transaction, const SettledP
   return place;
 }
 
-absl::Status Catalog::AddPhoto(CatalogTransaction& transaction, const SettledPath& file) {
+absl::Status Catalog::AddPhoto(Settling& settling, const SettledPath& file) {
   absl::Status status;
-  record::Photo photo;
-  photo.set_id(base::NewId());
-  *photo.add_places() = MakePlace(transaction, file, status);
-  photo.set_original_size_bytes(static_cast<std::int64_t>(file.reading.stamp.size));
-  *photo.mutable_create_time() = NowMessage();
-  Touch(photo);
-  Requeue(photo);
-  return status.ok() ? transaction.Store(photo) : status;
+  const record::Place place = MakePlace(settling.transaction, file, status);
+  return status.ok() ? AddPhotoAt(settling, place) : status;
 }
 
-absl::Status Catalog::TakeGone(CatalogTransaction& transaction, const SettledPath& file) {
-  absl::StatusOr<std::optional<std::string>> known =
-      transaction.Get(keys::kPlaces, keys::Place(FolderOf(file.path), NameOf(file.path)));
+absl::Status Catalog::AddPhotoAt(Settling& settling, const record::Place& place) {
+  record::Photo photo;
+  photo.set_id(base::NewId());
+  *photo.add_places() = place;
+  photo.set_original_size_bytes(static_cast<std::int64_t>(place.size_bytes()));
+  *photo.mutable_create_time() = NowMessage();
+  Touch(photo);
+  absl::Status status = TakeLaterMetadata(settling.transaction, photo);
+  status.Update(ChooseSidecar(settling.transaction, photo));
+  if (!status.ok()) return status;
+  Requeue(photo);
+  return settling.transaction.Store(photo);
+}
+
+absl::Status Catalog::TakeGone(Settling& settling, const SettledPath& file) {
+  CatalogTransaction& transaction = settling.transaction;
+  absl::StatusOr<std::optional<record::PlaceEntry>> known = EntryAt(transaction, file.path);
   if (!known.ok()) return known.status();
   if (!known->has_value()) return absl::OkStatus();
-  record::PlaceEntry entry;
-  entry.ParseFromString(**known);
+  const record::PlaceEntry& entry = **known;
+  if (entry.photo().empty()) {
+    transaction.Delete(keys::kPlaces, keys::Place(FolderOf(file.path), NameOf(file.path)));
+    if (entry.kind() == record::PLACE_KIND_SIDECAR) settling.sidecars.insert(file.path);
+    return absl::OkStatus();
+  }
   absl::StatusOr<record::Photo> photo = transaction.Photo(entry.photo());
   if (!photo.ok()) return photo.status();
   const record::Photo before = *photo;
-  photo->mutable_places(IndexOfPlace(*photo, file.path))->set_gone(true);
-  return StoreMoved(transaction, before, *std::move(photo));
+  if (entry.kind() == record::PLACE_KIND_COMPANION) {
+    photo->mutable_companions()->DeleteSubrange(IndexOfPlace(photo->companions(), file.path), 1);
+  } else {
+    record::Place& place = *photo->mutable_places(IndexOfPlace(photo->places(), file.path));
+    place.set_gone(true);
+    if (IsMissing(*photo) && !IsElsewhere(settling, place)) PromoteCompanion(*photo);
+  }
+  return StoreMoved(settling, before, *std::move(photo));
 }
 
-absl::Status Catalog::StoreMoved(CatalogTransaction& transaction, const record::Photo& before,
+absl::Status Catalog::StoreMoved(Settling& settling, const record::Photo& before,
                                  record::Photo photo) {
   TidyPlaces(photo);
-  if (IsMissing(photo)) photo.set_ticket(0);
+  const std::vector<record::Place> strays = TakeStrays(photo);
+  absl::Status status = ChooseSidecar(settling.transaction, photo);
+  if (!status.ok()) return status;
+  if (IsMissing(photo)) {
+    photo.set_ticket(0);
+    if (photo.withdraw_due_ms() == 0 && IsAtHost(photo)) {
+      photo.set_withdraw_due_ms(NowMs() + options_.grace.count());
+    }
+  } else {
+    // What the selection keeps is to be withdrawn although its file is here.
+    if (photo.state() != pb::LOCAL_PHOTO_STATE_KEPT) photo.set_withdraw_due_ms(0);
+  }
   const record::Place& from = *MainPlace(before);
   const record::Place& to = *MainPlace(photo);
   const bool renamed = from.gallery() != to.gallery() || NameOf(from.path()) != NameOf(to.path());
@@ -271,7 +348,11 @@ absl::Status Catalog::StoreMoved(CatalogTransaction& transaction, const record::
     Touch(photo);
     if (IsRendered(photo)) QueuePublish(photo, /*with_renditions=*/false);
   }
-  return transaction.Store(photo);
+  if (status = settling.transaction.Store(photo); !status.ok()) return status;
+  for (const record::Place& stray : strays) {
+    if (status = AddPhotoAt(settling, stray); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace proofline::studio

@@ -33,6 +33,8 @@ inline constexpr std::string_view kPublish = "publish";
 inline constexpr std::string_view kGalleries = "galleries";
 // gallery id, photo id → nothing.
 inline constexpr std::string_view kMembers = "members";
+// time in milliseconds, photo id → nothing: what is to be withdrawn from the host, and when.
+inline constexpr std::string_view kWithdrawals = "withdrawals";
 // photo id, rendition kind → the JPEG.
 inline constexpr std::string_view kRenditions = "renditions";
 // order id → record.Order.
@@ -43,14 +45,20 @@ inline constexpr std::string_view kShares = "shares";
 inline constexpr std::string_view kOpenShares = "open_shares";
 // lab id → record.LabLink.
 inline constexpr std::string_view kLabs = "labs";
+// customer id → record.Customer.
+inline constexpr std::string_view kCustomers = "customers";
+// kind of key, key → customer id: what else customers are found by.
+inline constexpr std::string_view kCustomerKeys = "customer_keys";
 
 inline constexpr std::array kColumnFamilies = {
-    kPhotos,  kPlaces,     kInodes, kDigests, kWaiting,    kPublish, kGalleries,
-    kMembers, kRenditions, kOrders, kShares,  kOpenShares, kLabs};
+    kPhotos,     kPlaces, kInodes, kDigests,    kWaiting, kPublish,   kGalleries,    kMembers,
+    kRenditions, kOrders, kShares, kOpenShares, kLabs,    kCustomers, kCustomerKeys, kWithdrawals};
 
 inline std::string CatalogRecord() { return kv::KeyBuilder().Text("catalog").Take(); }
 inline std::string Totals() { return kv::KeyBuilder().Text("totals").Take(); }
 inline std::string OrderTotals() { return kv::KeyBuilder().Text("order_totals").Take(); }
+
+inline std::string Counts() { return kv::KeyBuilder().Text("counts").Take(); }
 
 // A photo, gallery, order or lab by its id.
 inline std::string Id(std::string_view id) { return kv::KeyBuilder().Text(id).Take(); }
@@ -69,6 +77,12 @@ inline std::string PlacesUnder(std::string_view folder) {
   std::string text(folder);
   if (text != "/") text += '/';
   std::string key = kv::KeyBuilder().Text(text).Take();
+  key.resize(key.size() - 2);
+  return key;
+}
+// Prefix of the places in a folder whose names begin like this.
+inline std::string PlacesNamed(std::string_view folder, std::string_view beginning) {
+  std::string key = kv::KeyBuilder().Text(folder).Text(beginning).Take();
   key.resize(key.size() - 2);
   return key;
 }
@@ -107,6 +121,21 @@ inline std::string PhotoFromDigest(std::string_view key) {
 
 inline std::string Number(std::uint64_t number) { return kv::KeyBuilder().Number(number).Take(); }
 inline std::uint64_t NumberFrom(std::string_view key) { return kv::KeyReader(key).Number(); }
+
+inline std::string Withdrawal(std::int64_t due_ms, std::string_view photo) {
+  return kv::KeyBuilder().Number(static_cast<std::uint64_t>(due_ms)).Text(photo).Take();
+}
+struct DueWithdrawal {
+  std::int64_t due_ms = 0;
+  std::string photo;
+};
+inline DueWithdrawal WithdrawalFrom(std::string_view key) {
+  kv::KeyReader reader(key);
+  DueWithdrawal due;
+  due.due_ms = static_cast<std::int64_t>(reader.Number());
+  due.photo = reader.Text();
+  return due;
+}
 
 inline std::string Rendition(std::string_view photo, v1::RenditionKind kind) {
   return kv::KeyBuilder().Text(photo).Number(static_cast<std::uint64_t>(kind)).Take();

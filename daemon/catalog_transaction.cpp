@@ -1,5 +1,8 @@
 #include "daemon/catalog_transaction.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
 #include "daemon/catalog_keys.h"
 #include "daemon/file_stamp.h"
 #include "lib/base/text.h"
@@ -18,6 +21,28 @@ const record::Place* MainPlace(const record::Photo& photo) {
 bool IsMissing(const record::Photo& photo) {
   const record::Place* place = MainPlace(photo);
   return place == nullptr || place->gone();
+}
+
+std::string ExactBytes(const google::protobuf::MessageLite& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream sink(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&sink);
+  coded.SetSerializationDeterministic(true);
+  message.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
+}
+
+record::PlaceEntry EntryOf(const record::Place& place, record::PlaceKind kind) {
+  record::PlaceEntry entry;
+  entry.set_device(place.device());
+  entry.set_inode(place.inode());
+  entry.set_size_bytes(place.size_bytes());
+  entry.set_mtime_ns(place.mtime_ns());
+  entry.set_gone(place.gone());
+  entry.set_kind(kind);
+  entry.set_on_submount(place.on_submount());
+  return entry;
 }
 
 pb::LocalPhotoState ShownState(const record::Photo& photo) {
@@ -108,18 +133,25 @@ absl::StatusOr<record::Photo> CatalogTransaction::Photo(const std::string& id) {
 
 CatalogTransaction::Entries CatalogTransaction::IndexOf(const record::Photo& photo) {
   Entries entries;
-  for (const record::Place& place : photo.places()) {
-    record::PlaceEntry entry;
+  const auto add_place = [&](const record::Place& place, record::PlaceKind kind, bool look_again) {
+    if (place.inode() != 0) {
+      entries[{keys::kInodes, keys::Inode(place.inode(), place.path())}] = photo.id();
+    }
+    if (place.displaced()) return;
+    record::PlaceEntry entry = EntryOf(place, kind);
     entry.set_photo(photo.id());
-    entry.set_device(place.device());
-    entry.set_inode(place.inode());
-    entry.set_size_bytes(place.size_bytes());
-    entry.set_mtime_ns(place.mtime_ns());
-    entry.set_gone(place.gone());
-    entry.set_look_again(WantsAnotherLook(photo));
+    entry.set_look_again(look_again);
     entries[{keys::kPlaces, keys::Place(FolderOf(place.path()), NameOf(place.path()))}] =
         entry.SerializeAsString();
-    entries[{keys::kInodes, keys::Inode(place.inode(), place.path())}] = photo.id();
+  };
+  for (const record::Place& place : photo.places()) {
+    add_place(place, record::PLACE_KIND_PHOTO, WantsAnotherLook(photo));
+  }
+  for (const record::Place& place : photo.companions()) {
+    add_place(place, record::PLACE_KIND_COMPANION, false);
+  }
+  if (photo.withdraw_due_ms() != 0) {
+    entries[{keys::kWithdrawals, keys::Withdrawal(photo.withdraw_due_ms(), photo.id())}] = "";
   }
   if (const record::Place* place = MainPlace(photo)) {
     entries[{keys::kMembers, keys::Pair(place->gallery(), photo.id())}] = "";
@@ -131,7 +163,11 @@ CatalogTransaction::Entries CatalogTransaction::IndexOf(const record::Photo& pho
   if (photo.ticket() != 0) entries[{keys::kWaiting, keys::Number(photo.ticket())}] = photo.id();
   if (photo.sequence() != 0) {
     record::PendingChange change;
-    change.set_photo(photo.id());
+    if (photo.sequence_withdraws()) {
+      change.set_withdrawal(photo.id());
+    } else {
+      change.set_photo(photo.id());
+    }
     const auto sequence = static_cast<std::uint64_t>(photo.sequence());
     entries[{keys::kPublish, keys::Number(sequence)}] = change.SerializeAsString();
   }

@@ -21,6 +21,10 @@ v1::LocalPhotoState ShownState(const record::Photo& photo);
 // The place where the original is read; the last known one if all are gone; nullptr if none.
 const record::Place* MainPlace(const record::Photo& photo);
 bool IsMissing(const record::Photo& photo);
+// The same bytes for equal messages, maps included.
+std::string ExactBytes(const google::protobuf::MessageLite& message);
+// What the index of places says of a file, without a photo.
+record::PlaceEntry EntryOf(const record::Place& place, record::PlaceKind kind);
 // Its file is to be looked at although nothing has happened to it: it could not be read, or waits
 // without a place in the queue.
 bool WantsAnotherLook(const record::Photo& photo);
@@ -58,6 +62,11 @@ class CatalogTransaction {
 
   const CountChanges& counts() const { return counts_; }
   bool empty() const { return written_.empty(); }
+  // Something in this column family changes.
+  bool touches(std::string_view family) const {
+    const auto first = written_.lower_bound({family, std::string()});
+    return first != written_.end() && first->first.first == family;
+  }
   kv::Batch TakeBatch();
 
  private:

@@ -7,6 +7,7 @@
 
 #include "daemon/catalog.h"
 #include "daemon/catalog_keys.h"
+#include "daemon/catalog_place.h"
 #include "lib/base/backoff.h"
 #include "lib/base/check.h"
 #include "lib/base/kill_point.h"
@@ -38,8 +39,10 @@ void Catalog::Requeue(record::Photo& photo) {
   photo.clear_state_message();
   photo.set_unreadable(false);
   photo.set_ticket(IsMissing(photo) ? 0 : next_ticket_++);
+  if (IsMissing(photo) && photo.sequence_withdraws()) return;
   // What was to be published is published with the new renditions.
   photo.set_sequence(0);
+  photo.set_sequence_withdraws(false);
 }
 
 absl::StatusOr<std::optional<RenderTask>> Catalog::NextWaiting() {
@@ -50,7 +53,7 @@ absl::StatusOr<std::optional<RenderTask>> Catalog::NextWaiting() {
   for (cursor->Seek(keys::Number(lowest_ticket_)); cursor->Valid(); cursor->Next()) {
     ticket = keys::NumberFrom(cursor->key());
     if (std::exchange(first, false)) lowest_ticket_ = ticket;
-    if (taken_tickets_.contains(ticket)) continue;
+    if (taken_.contains(ticket)) continue;
     photo_id = std::string(cursor->value());
     break;
   }
@@ -66,6 +69,7 @@ absl::StatusOr<std::optional<RenderTask>> Catalog::NextWaiting() {
   task.root = place.root();
   task.path = place.path();
   task.stamp = {place.device(), place.inode(), place.size_bytes(), place.mtime_ns()};
+  if (photo->has_sidecar()) task.sidecar_path = photo->sidecar().path();
   task.edit = imaging::EditFromMessage(photo->edit());
   task.edit_message = photo->edit();
   task.facts = FactsOf(*photo);
@@ -77,6 +81,11 @@ absl::StatusOr<std::optional<RenderTask>> Catalog::NextWaiting() {
                                                  return false;
                                                });
     if (!status.ok()) return status;
+    // A copy of what is being rendered right now would not be known yet.
+    task.maybe_known =
+        task.maybe_known || std::any_of(taken_.begin(), taken_.end(), [&](const auto& other) {
+          return other.second.size == task.stamp.size;
+        });
   }
   return task;
 }
@@ -89,7 +98,7 @@ std::optional<RenderTask> Catalog::TakeWaiting(const std::stop_token& stop) {
     if (stop.stop_requested()) break;
     absl::StatusOr<std::optional<RenderTask>> task = NextWaiting();
     if (task.ok() && task->has_value()) {
-      taken_tickets_.insert((*task)->ticket);
+      taken_[(*task)->ticket] = {(*task)->stamp.size, {}, !(*task)->maybe_known};
       return *std::move(task);
     }
     if (task.ok()) {
@@ -103,11 +112,24 @@ std::optional<RenderTask> Catalog::TakeWaiting(const std::stop_token& stop) {
   return std::nullopt;
 }
 
+void Catalog::GiveBack(const RenderTask& task) {
+  taken_.erase(task.ticket);
+  // Somebody may wait to know what has become of it.
+  work_changed_.notify_all();
+}
+
 void Catalog::Release(const RenderTask& task) {
   const std::lock_guard lock(mutex_);
-  taken_tickets_.erase(task.ticket);
+  GiveBack(task);
   waiting_may_exist_ = true;
-  work_changed_.notify_all();
+}
+
+bool Catalog::MayBeRendering(const RenderTask& task, const base::Digest& digest) const {
+  return std::any_of(taken_.begin(), taken_.end(), [&](const auto& other) {
+    const Taken& taken = other.second;
+    return other.first != task.ticket && taken.rendering && taken.size == task.stamp.size &&
+           (!taken.digest.has_value() || *taken.digest == digest);
+  });
 }
 
 absl::StatusOr<std::optional<record::Photo>> Catalog::TakenPhoto(CatalogTransaction& transaction,
@@ -146,15 +168,21 @@ absl::Status Catalog::MergeInto(CatalogTransaction& transaction, const record::P
   for (const record::Place& place : from.places()) {
     if (!place.gone()) *into.add_places() = place;
   }
+  into.mutable_companions()->MergeFrom(from.companions());
   // The path belongs to one photo only: the old owner must be gone before the new one is stored.
   if (absl::Status status = transaction.Remove(from.id()); !status.ok()) return status;
-  const bool was_waiting = into.state() == pb::LOCAL_PHOTO_STATE_WAITING && into.ticket() == 0;
-  if (was_waiting) Requeue(into);
-  return StoreMoved(transaction, before, std::move(into));
+  if (IsWaitingForFile(into)) Requeue(into);
+  const std::vector<SettledPath> none;
+  const FoundElsewhere nowhere;
+  Settling settling{transaction, none, nowhere, {}};
+  return StoreMoved(settling, before, std::move(into));
 }
 
-absl::StatusOr<bool> Catalog::FinishIfKnown(const RenderTask& task, const base::Digest& digest) {
-  const std::lock_guard lock(mutex_);
+absl::StatusOr<bool> Catalog::FinishIfKnown(const RenderTask& task, const base::Digest& digest,
+                                            const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  work_changed_.wait(lock, stop, [&] { return !MayBeRendering(task, digest); });
+  if (stop.stop_requested()) return absl::CancelledError("stopped");
   CatalogTransaction transaction(database_);
   absl::StatusOr<std::optional<record::Photo>> taken = TakenPhoto(transaction, task);
   if (!taken.ok()) return taken.status();
@@ -184,11 +212,40 @@ absl::StatusOr<bool> Catalog::FinishIfKnown(const RenderTask& task, const base::
       known = false;
     }
   }
-  if (!known) return false;
+  if (!known) {
+    const auto its = taken_.find(task.ticket);
+    if (its != taken_.end()) its->second = {task.stamp.size, digest, /*rendering=*/true};
+    return false;
+  }
   PutTotals(transaction);
   if (absl::Status status = Commit(transaction); !status.ok()) return status;
-  taken_tickets_.erase(task.ticket);
+  GiveBack(task);
   return true;
+}
+
+bool Catalog::TakeRenditions(CatalogTransaction& transaction, const imaging::Renditions& rendered,
+                             record::Photo& photo) {
+  google::protobuf::RepeatedPtrField<pb::Rendition> before;
+  before.Swap(photo.mutable_renditions());
+  bool as_published = photo.published_sequence() != 0 && !photo.withdrawn() &&
+                      !photo.with_renditions() &&
+                      before.size() == static_cast<int>(rendered.renditions.size());
+  for (const imaging::Rendition& made : rendered.renditions) {
+    pb::Rendition& rendition = *photo.add_renditions();
+    rendition.set_kind(KindOf(made.kind));
+    rendition.set_width_px(made.width);
+    rendition.set_height_px(made.height);
+    rendition.set_size_bytes(static_cast<std::int64_t>(made.jpeg.size()));
+    rendition.set_digest(std::string(base::Sha256Of(made.jpeg).bytes()));
+    as_published = as_published && std::any_of(before.begin(), before.end(), [&](const auto& old) {
+                     return old.kind() == rendition.kind() && old.digest() == rendition.digest();
+                   });
+  }
+  if (as_published) return true;
+  for (const imaging::Rendition& made : rendered.renditions) {
+    transaction.Put(keys::kRenditions, keys::Rendition(photo.id(), KindOf(made.kind)), made.jpeg);
+  }
+  return false;
 }
 
 absl::Status Catalog::FinishRendered(const RenderTask& task, const imaging::Renditions& rendered,
@@ -209,24 +266,14 @@ absl::Status Catalog::FinishRendered(const RenderTask& task, const imaging::Rend
       status = MergeInto(transaction, photo, **std::move(twin));
     } else {
       TakeFacts(rendered.facts, task.edit, photo);
-      photo.clear_renditions();
-      for (const imaging::Rendition& made : rendered.renditions) {
-        pb::Rendition& rendition = *photo.add_renditions();
-        rendition.set_kind(KindOf(made.kind));
-        rendition.set_width_px(made.width);
-        rendition.set_height_px(made.height);
-        rendition.set_size_bytes(static_cast<std::int64_t>(made.jpeg.size()));
-        rendition.set_digest(std::string(base::Sha256Of(made.jpeg).bytes()));
-        transaction.Put(keys::kRenditions, keys::Rendition(photo.id(), rendition.kind()),
-                        made.jpeg);
-      }
+      const bool as_published = TakeRenditions(transaction, rendered, photo);
       photo.set_ticket(0);
       photo.set_stale(false);
       photo.set_attempts(photo.attempts() + 1);
       photo.set_recipe(task.recipe);
       Touch(photo);
       if (sent) {
-        QueuePublish(photo, /*with_renditions=*/true);
+        QueuePublish(photo, /*with_renditions=*/!as_published);
       } else {
         Keep(photo, task.reason);
       }
@@ -239,7 +286,7 @@ absl::Status Catalog::FinishRendered(const RenderTask& task, const imaging::Rend
     if (status = Commit(transaction); !status.ok()) return status;
     base::KillPoint("studio.render.stored");
   }
-  taken_tickets_.erase(task.ticket);
+  GiveBack(task);
   return absl::OkStatus();
 }
 
@@ -263,7 +310,7 @@ absl::Status Catalog::FinishFailed(const RenderTask& task, const std::string& re
     if (!status.ok()) return status;
     base::KillPoint("studio.render.failed");
   }
-  taken_tickets_.erase(task.ticket);
+  GiveBack(task);
   return absl::OkStatus();
 }
 
@@ -280,9 +327,8 @@ absl::Status Catalog::FinishUnsettled(const RenderTask& task) {
     if (status.ok()) status = Commit(transaction);
     if (!status.ok()) return status;
   }
-  taken_tickets_.erase(task.ticket);
+  GiveBack(task);
   waiting_may_exist_ = true;
-  work_changed_.notify_all();
   return absl::OkStatus();
 }
 

@@ -37,6 +37,7 @@ grpc::ServerUnaryReactor* NotServed(grpc::CallbackServerContext* context, std::s
 
 ControlService::ControlService(const Parts& parts)
     : parts_(parts),
+      customers_(parts.catalog),
       start_time_(base::RealClock().WallNow()),
       executor_(/*threads=*/2, /*max_waiting=*/256),
       thread_([this](const std::stop_token& stop) { RunWatchers(stop); }) {}
@@ -81,6 +82,10 @@ pb::GetStudioStatusResponse ControlService::Status() const {
     pb::WatchedFolder& folder = *status.add_folders();
     folder.set_path(Readable(root.path));
     folder.set_message(root.message);
+    folder.set_polled(root.polled);
+    if (root.scanned.has_value()) {
+      folder.mutable_scan_time()->set_seconds(std::chrono::system_clock::to_time_t(*root.scanned));
+    }
   }
   status.set_open_orders(parts_.orders.open_orders());
   status.set_lab_sent_bytes(parts_.orders.lab_sent_bytes());
@@ -313,30 +318,6 @@ grpc::ServerUnaryReactor* ControlService::Rescan(grpc::CallbackServerContext* co
 }
 
 // ---- What this version does not serve
-
-grpc::ServerUnaryReactor* ControlService::BatchUpdateLocalPhotos(
-    grpc::CallbackServerContext* context, const pb::BatchUpdateLocalPhotosRequest* /*request*/,
-    pb::BatchUpdateLocalPhotosResponse* /*response*/) {
-  return NotServed(context, "BatchUpdateLocalPhotos");
-}
-
-grpc::ServerUnaryReactor* ControlService::ShareWithCustomer(
-    grpc::CallbackServerContext* context, const pb::ShareWithCustomerRequest* /*request*/,
-    pb::Customer* /*response*/) {
-  return NotServed(context, "ShareWithCustomer");
-}
-
-grpc::ServerUnaryReactor* ControlService::ListLocalCustomers(
-    grpc::CallbackServerContext* context, const pb::ListLocalCustomersRequest* /*request*/,
-    pb::ListLocalCustomersResponse* /*response*/) {
-  return NotServed(context, "ListLocalCustomers");
-}
-
-grpc::ServerUnaryReactor* ControlService::ImportRoster(grpc::CallbackServerContext* context,
-                                                       const pb::ImportRosterRequest* /*request*/,
-                                                       pb::ImportRosterResponse* /*response*/) {
-  return NotServed(context, "ImportRoster");
-}
 
 grpc::ServerUnaryReactor* ControlService::RebuildCatalog(
     grpc::CallbackServerContext* context, const pb::RebuildCatalogRequest* /*request*/,

@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "daemon/volume.h"
 #include "lib/base/text.h"
 
 namespace proofline::studio {
@@ -27,13 +28,13 @@ std::size_t CharacterLength(std::string_view text) {
 
 }  // namespace
 
-Reading ReadingOf(const struct stat& status) {
+Reading ReadingOf(const struct stat& status, bool stable_inodes) {
   Reading reading;
   if (!S_ISREG(status.st_mode) || status.st_size < 1) return reading;
   reading.kind = Reading::Kind::kFile;
   reading.stamp = {
       .device = status.st_dev,
-      .inode = status.st_ino,
+      .inode = stable_inodes ? status.st_ino : 0,
       .size = static_cast<std::uint64_t>(status.st_size),
       .mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
   return reading;
@@ -41,7 +42,9 @@ Reading ReadingOf(const struct stat& status) {
 
 Reading ReadPath(const std::string& path) {
   struct stat status {};
-  if (::lstat(path.c_str(), &status) == 0) return ReadingOf(status);
+  if (::lstat(path.c_str(), &status) == 0) {
+    return ReadingOf(status, TraitsOf(status.st_dev, path).stable_inodes);
+  }
   Reading reading;
   if (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG) {
     reading.kind = Reading::Kind::kUnknown;

@@ -11,6 +11,7 @@ namespace proofline::studio {
 // One reading of a regular file.
 struct FileStamp {
   std::uint64_t device = 0;
+  // 0 where the file system gives a file another number every now and then.
   std::uint64_t inode = 0;
   std::uint64_t size = 0;  // bytes
   std::int64_t mtime_ns = 0;
@@ -18,7 +19,8 @@ struct FileStamp {
   // The same content, as far as can be known without reading. Device numbers are left out: many
   // file systems get another one at each mount.
   bool SameContent(const FileStamp& other) const {
-    return inode == other.inode && size == other.size && mtime_ns == other.mtime_ns;
+    return size == other.size && mtime_ns == other.mtime_ns &&
+           (inode == other.inode || inode == 0 || other.inode == 0);
   }
   friend bool operator==(const FileStamp&, const FileStamp&) = default;
 };
@@ -39,7 +41,7 @@ struct Reading {
 
 // Reads a path without following a symbolic link at its end. Blocks on the file system.
 Reading ReadPath(const std::string& path);
-Reading ReadingOf(const struct stat& status);
+Reading ReadingOf(const struct stat& status, bool stable_inodes = true);
 
 // True for names that never hold originals: hidden files, and what editors, browsers and copying
 // programs call their unfinished files.

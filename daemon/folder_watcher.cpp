@@ -1,23 +1,21 @@
 #include "daemon/folder_watcher.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <memory>
-#include <optional>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_join.h"
+#include "daemon/folder_listing.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
@@ -28,32 +26,18 @@ constexpr std::uint32_t kWatched = IN_CREATE | IN_CLOSE_WRITE | IN_ATTRIB | IN_D
                                    IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF |
                                    IN_EXCL_UNLINK | IN_ONLYDIR;
 
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-using OpenFolder = std::unique_ptr<DIR, CloseFolder>;
-
-// A root may be a symbolic link; what lies under it may not.
-OpenFolder Open(const std::string& folder, bool is_root) {
-  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_root ? 0 : O_NOFOLLOW);
-  base::UniqueFd fd(::open(folder.c_str(), flags));
-  if (!fd) return nullptr;
-  OpenFolder open(::fdopendir(fd.get()));
-  if (open != nullptr) fd.Release();
-  return open;
-}
-
-std::optional<struct stat> StatFolder(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return std::nullopt;
-  return status;
-}
-
 }  // namespace
 
 FolderWatcher::FolderWatcher(const Options& options, FolderListener& listener)
     : options_(options), listener_(listener) {
-  for (const std::string& root : options_.roots) roots_[root];
+  for (const std::string& root : options_.roots) {
+    const auto poll = options_.poll.find(root);
+    if (poll != options_.poll.end()) {
+      roots_[root].poll = poll->second;
+    } else {
+      roots_[root];
+    }
+  }
 }
 
 FolderWatcher::~FolderWatcher() { Stop(); }
@@ -77,7 +61,7 @@ absl::Status FolderWatcher::Start() {
   mounts_.Reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
   if (!inotify_) {
     spdlog::warn(
-        "{}; new files are found by looking through the folders at every scan.interval",
+        "{}; new files are found by looking through the folders at every scan.poll_interval",
         base::ToStd(base::ErrnoStatus(errno, "the kernel does not report events").message()));
   }
   events_ = std::jthread([this](const std::stop_token& stop) { RunEvents(stop); });
@@ -109,7 +93,10 @@ std::vector<FolderWatcher::RootState> FolderWatcher::roots() const {
   const std::lock_guard lock(mutex_);
   for (const std::string& root : options_.roots) {
     const Root& state = roots_.at(root);
-    states.push_back({root, state.trouble.empty() ? state.watch_trouble : state.trouble});
+    const bool polled = std::any_of(polled_.begin(), polled_.end(),
+                                    [&](const auto& one) { return one.second.root == root; });
+    states.push_back({root, state.trouble.empty() ? state.watch_trouble : state.trouble,
+                      state.present && polled, state.scanned});
   }
   return states;
 }
@@ -185,12 +172,15 @@ void FolderWatcher::TakeEvent(std::uint32_t mask, int wd, const std::string& nam
     if (watch.folder == watch.root) LoseRoot(watch.root, "the folder is not there any more");
     return;
   }
-  if (name.empty() || IsIgnoredName(name)) return;
+  if (name.empty()) return;
   const std::string path = JoinPath(watch.folder, name);
   if ((mask & IN_ISDIR) != 0) {
-    TakeFolderEvent(mask, watch, path);
+    if (!options_.rules.IgnoresFolder(watch.root, watch.folder, name)) {
+      TakeFolderEvent(mask, watch, path);
+    }
     return;
   }
+  if (options_.rules.KindOf(watch.root, watch.folder, name) == FileKind::kIgnored) return;
   lock.unlock();
   if (!listener_.OnFileEvent(watch.root, path)) RescanFolder(watch.root, watch.folder);
 }
@@ -209,25 +199,32 @@ void FolderWatcher::TakeFolderEvent(std::uint32_t mask, const Watch& watch,
   }
 }
 
-void FolderWatcher::AddWatch(const std::string& root, const std::string& folder) {
-  if (!inotify_) return;
+FolderWatcher::Watching FolderWatcher::AddWatch(const std::string& root,
+                                                const std::string& folder) {
+  Root& state = roots_.at(root);
+  if (state.poll == PollMode::kAlways) return Watching::kOff;
+  if (!inotify_) return Watching::kLacking;
   const std::uint32_t mask = kWatched | (folder == root ? 0U : std::uint32_t{IN_DONT_FOLLOW});
-  const int wd = ::inotify_add_watch(inotify_.get(), folder.c_str(), mask);
+  const int wd = options_.add_watch
+                     ? options_.add_watch(inotify_.get(), folder.c_str(), mask)
+                     : ::inotify_add_watch(inotify_.get(), folder.c_str(), mask);
   if (wd < 0) {
-    const int error = errno;
-    std::string& trouble = roots_.at(root).watch_trouble;
-    if ((error == ENOSPC || error == ENOMEM) && trouble.empty()) {
-      trouble =
-          "the kernel's limit of watches is reached; some folders are only looked through at every "
-          "scan.interval (raise the limit with: sysctl fs.inotify.max_user_watches=1048576)";
-      spdlog::warn("{}: {}", Readable(root), trouble);
+    // What cannot be looked into fails again when it is listed.
+    if (errno != ENOSPC && errno != ENOMEM) return Watching::kOn;
+    if (state.watch_trouble.empty()) {
+      state.watch_trouble = base::Concat(
+          "the kernel's limit of watches is reached; some folders are only looked through at every ",
+          state.poll == PollMode::kNever ? "scan.interval" : "scan.poll_interval",
+          " (raise the limit with: sysctl fs.inotify.max_user_watches=1048576)");
+      spdlog::warn("{}: {}", Readable(root), state.watch_trouble);
     }
-    return;
+    return Watching::kLacking;
   }
   const auto old = watches_.find(wd);
   if (old != watches_.end()) watch_of_.erase(old->second.folder);
   watches_[wd] = {root, folder};
   watch_of_[folder] = wd;
+  return Watching::kOn;
 }
 
 void FolderWatcher::DropWatches(const std::string& folder) {
@@ -241,23 +238,24 @@ void FolderWatcher::DropWatches(const std::string& folder) {
     watches_.erase(at->second);
     at = watch_of_.erase(at);
   }
+  for (auto at = polled_.lower_bound(folder);
+       at != polled_.end() && at->first.compare(0, folder.size(), folder) == 0;) {
+    at = IsWithin(at->first, folder) ? polled_.erase(at) : std::next(at);
+  }
 }
 
 // ---- Listing
 
-bool FolderWatcher::AllRootsPresent() const {
-  return std::all_of(roots_.begin(), roots_.end(),
-                     [](const auto& root) { return root.second.present; });
-}
-
 void FolderWatcher::RunScans(const std::stop_token& stop) {
   base::SteadyTime next_rescan = std::chrono::steady_clock::now() + options_.rescan_interval;
+  base::SteadyTime next_poll = std::chrono::steady_clock::now() + options_.poll_interval;
   std::unique_lock lock(mutex_);
   PushAllRoots();
   while (!stop.stop_requested()) {
     if (work_.empty()) {
       const bool all_present = AllRootsPresent();
       base::SteadyTime wake = next_rescan;
+      if (!polled_.empty()) wake = std::min(wake, next_poll);
       if (!all_present) {
         wake = std::min(wake, std::chrono::steady_clock::now() + options_.root_retry);
       }
@@ -269,6 +267,12 @@ void FolderWatcher::RunScans(const std::stop_token& stop) {
       if (std::chrono::steady_clock::now() >= next_rescan) {
         PushAllRoots();
         next_rescan = std::chrono::steady_clock::now() + options_.rescan_interval;
+      }
+      if (std::chrono::steady_clock::now() >= next_poll) {
+        lock.unlock();
+        PollFolders(stop);
+        lock.lock();
+        next_poll = std::chrono::steady_clock::now() + options_.poll_interval;
       }
       continue;
     }
@@ -290,120 +294,72 @@ void FolderWatcher::Do(const Work& work, const std::stop_token& stop) {
     case WorkKind::kGone:
       listener_.OnFolderGone(work.root, work.folder, stop);
       return;
-    case WorkKind::kRootListed: {
-      bool present = false;
-      {
-        const std::lock_guard lock(mutex_);
-        present = roots_.at(work.root).present;
-      }
-      if (present) listener_.OnRootListed(work.root, stop);
+    case WorkKind::kRootListed:
+      FinishRound(work.root, stop);
       return;
-    }
   }
+}
+
+void FolderWatcher::FinishRound(const std::string& path, const std::stop_token& stop) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!roots_.at(path).present) return;
+  }
+  listener_.OnRootListed(path, stop);
+  if (stop.stop_requested()) return;
+  const std::lock_guard lock(mutex_);
+  Root& root = roots_.at(path);
+  root.scanned = std::chrono::system_clock::now();
+  const bool lacking = std::any_of(polled_.begin(), polled_.end(), [&](const auto& one) {
+    return one.second.root == path && one.second.lacks_watch;
+  });
+  if (!lacking && root.poll == PollMode::kAuto) root.watch_trouble.clear();
 }
 
 void FolderWatcher::List(const Work& work, const std::stop_token& stop) {
-  const bool is_root = work.folder == work.root;
+  Watching watching = Watching::kOff;
   {
     // Watched before it is read: what comes while it is read is heard of in one way or the other.
     const std::lock_guard lock(mutex_);
-    AddWatch(work.root, work.folder);
+    if (!roots_.at(work.root).present) return;
+    watching = AddWatch(work.root, work.folder);
   }
-  const OpenFolder folder = Open(work.folder, is_root);
-  if (folder == nullptr) {
-    const int error = errno;
-    if (is_root) {
+  const absl::StatusOr<FolderListing> listing =
+      ListFolder(options_.rules, work.root, work.folder, stop);
+  if (listing.ok()) {
+    TakeListing(work, *listing, watching);
+    listener_.OnFolderListed(work.root, work.folder, listing->files, stop);
+  } else if (!absl::IsCancelled(listing.status())) {
+    if (work.folder == work.root) {
       const std::lock_guard lock(mutex_);
-      LoseRoot(work.root, std::string(base::ErrnoStatus(error, "cannot look into it").message()));
-    } else if (error != ENOENT && error != ENOTDIR && error != ELOOP) {
-      spdlog::warn(
-          "{}; what is in it is not seen",
-          base::ToStd(
-              base::ErrnoStatus(error, base::Concat("cannot look into ", work.folder)).message()));
+      LoseRoot(work.root, std::string(base::ToStd(listing.status().message())));
+    } else if (!absl::IsNotFound(listing.status())) {
+      spdlog::warn("{}; what is in it is not seen", base::ToStd(listing.status().message()));
     }
-    return;
-  }
-
-  std::vector<FolderListener::ListedFile> files;
-  std::vector<std::string> folders;
-  errno = 0;
-  while (const dirent* entry = ::readdir(folder.get())) {
-    if (stop.stop_requested()) return;
-    const std::string_view name = entry->d_name;
-    struct stat status {};
-    if (!IsIgnoredName(name) &&
-        ::fstatat(::dirfd(folder.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-      if (S_ISDIR(status.st_mode)) folders.emplace_back(name);
-      const Reading reading = ReadingOf(status);
-      if (reading.is_file()) files.push_back({std::string(name), reading.stamp});
-    }
-    errno = 0;
-  }
-  if (errno != 0) {
-    // Half a listing would make the other half look deleted.
-    spdlog::warn(
-        "{}; it is read again later",
-        base::ToStd(base::ErrnoStatus(errno, base::Concat("cannot read the folder ", work.folder))
-                        .message()));
-    return;
-  }
-  std::sort(files.begin(), files.end(),
-            [](const auto& a, const auto& b) { return a.name < b.name; });
-  if (work.kind == WorkKind::kList) {
-    const std::lock_guard lock(mutex_);
-    for (const std::string& name : folders) {
-      Push({WorkKind::kList, work.root, JoinPath(work.folder, name)}, /*first=*/true);
-    }
-  }
-  listener_.OnFolderListed(work.root, work.folder, files, stop);
-}
-
-// ---- Roots
-
-void FolderWatcher::LoseRoot(const std::string& path, const std::string& message) {
-  Root& root = roots_.at(path);
-  if (!root.present) return;
-  root.present = false;
-  root.trouble = base::Concat(message, "; its photos stay as they are until it is back");
-  spdlog::warn("watched folder {}: {}", Readable(path), root.trouble);
-  DropWatches(path);
-  work_added_.notify_all();
-}
-
-void FolderWatcher::FindMissingRoots() {
-  for (auto& [path, root] : roots_) {
-    if (root.present) continue;
-    const std::optional<struct stat> status = StatFolder(path);
-    if (!status.has_value()) {
-      if (root.trouble.empty()) {
-        root.trouble = "the folder is not there; it is watched as soon as it appears";
-        spdlog::warn("watched folder {}: {}", Readable(path), root.trouble);
-      }
-      continue;
-    }
-    root.present = true;
-    root.device = status->st_dev;
-    root.inode = status->st_ino;
-    if (!root.trouble.empty()) spdlog::info("watched folder {} is there", Readable(path));
-    root.trouble.clear();
-    Push({WorkKind::kList, path, path}, /*first=*/false);
-    Push({WorkKind::kRootListed, path, path}, /*first=*/false);
   }
 }
 
-void FolderWatcher::CheckRoots() {
+void FolderWatcher::TakeListing(const Work& work, const FolderListing& listing,
+                                Watching watching) {
   const std::lock_guard lock(mutex_);
-  for (auto& [path, root] : roots_) {
-    if (!root.present) continue;
-    const std::optional<struct stat> status = StatFolder(path);
-    if (!status.has_value()) {
-      LoseRoot(path, "the folder is not there any more");
-    } else if (status->st_dev != root.device || status->st_ino != root.inode) {
-      DropWatches(path);
-      root.present = false;
+  const Root& root = roots_.at(work.root);
+  if (!root.present) return;
+  const bool polled = root.poll == PollMode::kAlways ||
+                      (root.poll == PollMode::kAuto &&
+                       (watching == Watching::kLacking || !listing.reports_events));
+  if (polled) {
+    polled_[work.folder] = {work.root, listing.mtime_ns, 0, watching == Watching::kLacking};
+  } else {
+    polled_.erase(work.folder);
+  }
+  for (const std::string& name : listing.folders) {
+    std::string path = JoinPath(work.folder, name);
+    // No event tells of new folders in a polled one.
+    if (work.kind == WorkKind::kList ||
+        (polled && !polled_.contains(path) && !watch_of_.contains(path))) {
+      Push({WorkKind::kList, work.root, std::move(path)}, /*first=*/true);
     }
   }
-  FindMissingRoots();
 }
 
 }  // namespace proofline::studio

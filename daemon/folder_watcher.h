@@ -4,8 +4,10 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -14,7 +16,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "daemon/file_rules.h"
 #include "daemon/file_stamp.h"
+#include "daemon/folder_listing.h"
 #include "lib/base/clock.h"
 #include "lib/base/unique_fd.h"
 
@@ -24,14 +28,11 @@ namespace proofline::studio {
 // folder they lie under.
 class FolderListener {
  public:
-  struct ListedFile {
-    std::string name;
-    FileStamp stamp;
-  };
+  using ListedFile = FolderListing::File;
   virtual ~FolderListener() = default;
 
-  // A folder has been looked through; `files` are those that may be originals, by name. On the
-  // scan thread: may block, but ends soon after `stop`.
+  // A folder has been looked through; `files` are those that may be originals or belong to one, by
+  // name; valid until the call returns. On the scan thread: may block, but ends soon after `stop`.
   virtual void OnFolderListed(const std::string& root, const std::string& folder,
                               const std::vector<ListedFile>& files,
                               const std::stop_token& stop) = 0;
@@ -45,28 +46,50 @@ class FolderListener {
   virtual bool OnFileEvent(const std::string& root, const std::string& path) = 0;
 };
 
+// Whether folders are looked through at short intervals besides, or instead of, hearing of events.
+enum class PollMode : std::uint8_t {
+  kAuto,    // where the kernel does not report everything: network shares, cards, no watches left
+  kAlways,  // everywhere, and no events are asked for
+  kNever,   // nowhere
+};
+
 // Events of the kernel (inotify) are hints only: what counts is what a listing shows. Everything is
 // listed when a root appears, when the kernel's queue has overflowed, when Rescan() is called, and
-// at every interval. Symbolic links are not followed, except by a root itself. Hidden folders are
-// left out. A root that is missing, or goes away, is looked for every few seconds, and what is
-// mounted on it or unmounted from it is noticed at once; while it is away nothing under it counts
-// as gone.
+// at every interval. Symbolic links are not followed, except by a root itself. Folders that the
+// rules ignore are left out. A root that is missing, or goes away, is looked for every few seconds,
+// and what is mounted on it or unmounted from it is noticed at once; while it is away nothing under
+// it counts as gone.
 //
-// Two threads: one takes events, one lists. Memory: a path per folder, and the names of the folder
-// being listed.
+// Folders without events are polled: at every poll interval a folder whose own time has changed is
+// listed, and every tenth time it is listed anyway, for files that were rewritten in place.
+//
+// Two threads: one takes events, one lists. A share that does not answer holds up the second one.
+// Memory: a path per folder, and the names of the folder being listed.
 class FolderWatcher {
  public:
+  // As inotify_add_watch().
+  using AddWatchCall = std::function<int(int fd, const char* path, std::uint32_t mask)>;
   struct Options {
     // Absolute, without a slash at the end, none inside another.
     std::vector<std::string> roots;
     base::Duration rescan_interval = std::chrono::hours(1);
     // How often a missing root is looked for.
     base::Duration root_retry = std::chrono::seconds(3);
+    base::Duration poll_interval = std::chrono::seconds(30);
+    // By root; kAuto for those that are not in it.
+    std::map<std::string, PollMode> poll = {};
+    FileRules rules = FileRules();
+    // In place of the system's call, for tests.
+    AddWatchCall add_watch = nullptr;
   };
-  // What is wrong with a root, for people; empty when nothing is.
   struct RootState {
     std::string path;
+    // What is wrong with the root, for people; empty when nothing is.
     std::string message;
+    // Some of its folders are polled.
+    bool polled = false;
+    // When everything in it had been listed the last time.
+    std::optional<base::WallTime> scanned;
   };
 
   // The listener must outlive the watcher.
@@ -101,11 +124,22 @@ class FolderWatcher {
     std::uint64_t inode = 0;
     std::string trouble;
     std::string watch_trouble;
+    PollMode poll = PollMode::kAuto;
+    std::optional<base::WallTime> scanned;
+    // What was mounted in it when it was last listed as a whole.
+    std::string mounts;
   };
   struct Watch {
     std::string root;
     std::string folder;
   };
+  struct Polled {
+    std::string root;
+    std::int64_t mtime_ns = 0;
+    int unchanged = 0;  // polls since it was listed
+    bool lacks_watch = false;
+  };
+  enum class Watching { kOn, kLacking, kOff };
 
   void RunEvents(const std::stop_token& stop);
   void RunScans(const std::stop_token& stop);
@@ -114,15 +148,20 @@ class FolderWatcher {
   void TakeFolderEvent(std::uint32_t mask, const Watch& watch, const std::string& path);
   void Do(const Work& work, const std::stop_token& stop);
   void List(const Work& work, const std::stop_token& stop);
+  void TakeListing(const Work& work, const FolderListing& listing, Watching watching);
+  void FinishRound(const std::string& root, const std::stop_token& stop);
   // Under the lock.
   void Push(Work work, bool first);
   void PushAllRoots();
-  void AddWatch(const std::string& root, const std::string& folder);
+  Watching AddWatch(const std::string& root, const std::string& folder);
   void DropWatches(const std::string& folder);
+
+  // folder_watcher_roots.cpp; under the lock, except PollFolders().
   void LoseRoot(const std::string& root, const std::string& message);
   bool AllRootsPresent() const;
   void FindMissingRoots();
   void CheckRoots();
+  void PollFolders(const std::stop_token& stop);
 
   const Options options_;
   FolderListener& listener_;
@@ -136,7 +175,8 @@ class FolderWatcher {
   std::set<Work> queued_;
   std::map<std::string, Root> roots_;
   std::unordered_map<int, Watch> watches_;
-  std::map<std::string, int> watch_of_;  // by folder
+  std::map<std::string, int> watch_of_;    // by folder
+  std::map<std::string, Polled> polled_;  // by folder
   std::jthread events_;
   std::jthread scans_;
 };

@@ -1,15 +1,21 @@
 #include "daemon/ingest.h"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
-#include <filesystem>
 #include <map>
+#include <utility>
 
+#include "daemon/volume.h"
 #include "lib/base/backoff.h"
+#include "lib/base/file.h"
 #include "lib/base/text.h"
+#include "lib/base/unique_fd.h"
+#include "lib/imaging/image_format.h"
 
 namespace proofline::studio {
 namespace {
@@ -27,33 +33,22 @@ FolderPresence PresenceOf(const std::string& folder) {
   return errno == ENOENT || errno == ENOTDIR ? FolderPresence::kGone : FolderPresence::kUnknown;
 }
 
-// Tells files that were deleted from files whose disk is not mounted.
-class RootCheck {
- public:
-  explicit RootCheck(const std::string& root) {
-    struct stat status {};
-    there_ = ::stat(root.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-    device_ = status.st_dev;
-    std::error_code error;
-    empty_ = there_ && std::filesystem::is_empty(root, error);
-    if (error) there_ = false;
-  }
-  // A root that is away takes nothing with it: it is missing, or it is the empty folder that
-  // another file system is normally mounted on.
-  bool IsAwayFor(const FileStamp& last_seen) const {
-    return !there_ || (empty_ && device_ != last_seen.device);
-  }
-
- private:
-  bool there_ = false;
-  bool empty_ = false;
-  std::uint64_t device_ = 0;
-};
+// The first bytes of a file are those of a picture. One that cannot be read may be.
+absl::StatusOr<bool> LooksLikePicture(const std::string& path) {
+  const base::UniqueFd fd(
+      ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  std::array<char, 4096> bytes;
+  const ssize_t got = fd ? ::pread(fd.get(), bytes.data(), bytes.size(), 0) : -1;
+  if (got < 0) return base::ErrnoStatus(errno, base::Concat("cannot read ", Readable(path)));
+  return imaging::SniffFormat({bytes.data(), static_cast<std::size_t>(got)}) !=
+         imaging::ImageFormat::kUnknown;
+}
 
 }  // namespace
 
-Ingest::Ingest(const SettleQueue::Options& options, Catalog& catalog, const base::Clock& clock)
-    : catalog_(catalog), queue_(options, clock) {}
+Ingest::Ingest(const SettleQueue::Options& options, Catalog& catalog, const base::Clock& clock,
+               FileRules rules)
+    : catalog_(catalog), rules_(std::move(rules)), queue_(options, clock) {}
 
 Ingest::~Ingest() { Stop(); }
 
@@ -86,7 +81,11 @@ bool Ingest::Offer(const std::string& root, const std::string& path, const Readi
 
 void Ingest::LookAgain(const std::string& root, const std::string& path,
                        const std::stop_token& stop) {
-  Offer(root, path, ReadPath(path), SettleQueue::Why::kEvent, stop);
+  Offer(root, path, Read(root, path), SettleQueue::Why::kEvent, stop);
+}
+
+Reading Ingest::Read(const std::string& root, const std::string& path) const {
+  return rules_.KindOfPath(root, path) == FileKind::kIgnored ? Reading() : ReadPath(path);
 }
 
 bool Ingest::OnFileEvent(const std::string& root, const std::string& path) {
@@ -105,38 +104,40 @@ bool Ingest::OnFileEvent(const std::string& root, const std::string& path) {
 
 void Ingest::OnFolderListed(const std::string& root, const std::string& folder,
                             const std::vector<ListedFile>& files, const std::stop_token& stop) {
-  std::vector<Catalog::KnownFile> known;
+  std::vector<std::pair<std::string, Reading>> changed;
+  // Both are in the order of their names.
+  auto next = files.begin();
+  const auto take_new_before = [&](const std::string_view* name) {
+    for (; next != files.end() && (name == nullptr || next->name < *name); ++next) {
+      changed.emplace_back(next->name, Reading{Reading::Kind::kFile, next->stamp});
+    }
+  };
   const absl::Status status =
-      catalog_.KnownFilesIn(folder, [&](const Catalog::KnownFile& file) { known.push_back(file); });
+      catalog_.KnownFilesIn(folder, [&](const Catalog::KnownFile& known) {
+        take_new_before(&known.name);
+        if (next == files.end() || next->name != known.name) {
+          if (!known.gone) changed.emplace_back(known.name, Reading());
+          return;
+        }
+        if (!known.IsAsRecorded(next->stamp)) {
+          changed.emplace_back(known.name, Reading{Reading::Kind::kFile, next->stamp});
+        }
+        ++next;
+      });
   if (!status.ok()) {
     spdlog::error("{}", base::ToStd(status.message()));
     return;
   }
-  // Both are in the order of their names.
-  auto next = known.begin();
-  const auto offer_gone_before = [&](const std::string* name) {
-    for (; next != known.end() && (name == nullptr || next->name < *name); ++next) {
-      if (next->gone) continue;
-      if (!Offer(root, JoinPath(folder, next->name), {}, SettleQueue::Why::kListed, stop)) return;
-    }
-  };
-  for (const ListedFile& file : files) {
-    offer_gone_before(&file.name);
-    if (stop.stop_requested()) return;
-    const bool is_known = next != known.end() && next->name == file.name;
-    const bool as_recorded = is_known && next->IsAsRecorded(file.stamp);
-    if (is_known) ++next;
-    if (as_recorded) continue;
-    const Reading reading{Reading::Kind::kFile, file.stamp};
-    if (!Offer(root, JoinPath(folder, file.name), reading, SettleQueue::Why::kListed, stop)) return;
+  take_new_before(nullptr);
+  for (const auto& [name, reading] : changed) {
+    if (!Offer(root, JoinPath(folder, name), reading, SettleQueue::Why::kListed, stop)) return;
   }
-  offer_gone_before(nullptr);
 }
 
 void Ingest::OnFolderGone(const std::string& root, const std::string& folder,
                           const std::stop_token& stop) {
   const absl::Status status = catalog_.KnownPathsUnder(folder, [&](const std::string& path) {
-    return Offer(root, path, ReadPath(path), SettleQueue::Why::kEvent, stop);
+    return Offer(root, path, Read(root, path), SettleQueue::Why::kEvent, stop);
   });
   if (!status.ok()) spdlog::error("{}", base::ToStd(status.message()));
 }
@@ -144,7 +145,10 @@ void Ingest::OnFolderGone(const std::string& root, const std::string& folder,
 void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) {
   std::vector<std::string> gone;
   absl::Status status = catalog_.KnownFoldersUnder(root, [&](const std::string& folder) {
-    if (PresenceOf(folder) == FolderPresence::kGone && folder != root) gone.push_back(folder);
+    if (folder != root && (rules_.IgnoresFolderPath(root, folder) ||
+                           PresenceOf(folder) == FolderPresence::kGone)) {
+      gone.push_back(folder);
+    }
     return !stop.stop_requested();
   });
   for (const std::string& folder : gone) {
@@ -178,11 +182,47 @@ void Ingest::Run(const std::stop_token& stop) {
   }
 }
 
+void Ingest::Classify(SettledPath& settled) const {
+  settled.kind = rules_.KindOfPath(settled.root, settled.path);
+  if (settled.kind != FileKind::kUnknown) return;
+  // A photo stays one under another name.
+  const std::optional<Catalog::KnownFile> known = catalog_.FindFile(settled.path);
+  settled.kind = FileKind::kPicture;
+  if (known.has_value() && known->is_photo) return;
+  const absl::StatusOr<bool> picture = LooksLikePicture(settled.path);
+  if (!picture.ok()) {
+    spdlog::warn("{}; it is tried again at the next scan",
+                 base::ToStd(picture.status().message()));
+    settled.unreadable = true;
+  }
+  if (!picture.ok() || !*picture) settled.kind = FileKind::kIgnored;
+}
+
+bool Ingest::IsAway(const SettledPath& gone) const {
+  const std::optional<Catalog::KnownFile> known = catalog_.FindFile(gone.path);
+  if (!known.has_value()) return false;
+  return IsVolumeAway(gone.root, gone.path, known->stamp.device, known->on_submount);
+}
+
+bool Ingest::IsSettlingElsewhere(const FileStamp& stamp) const {
+  bool found = false;
+  const std::lock_guard lock(mutex_);
+  queue_.ForEachFile([&](const FileStamp& held) {
+    found = found || (held.inode != 0 && held.SameContent(stamp));
+  });
+  return found;
+}
+
 std::vector<SettledPath> Ingest::TakeSettled(const std::vector<std::string>& due) {
   std::vector<SettledPath> settled;
   for (const std::string& path : due) {
+    std::string root;
+    {
+      const std::lock_guard lock(mutex_);
+      root = queue_.RootOf(path);
+    }
     // Outside the lock: a share that does not answer must not stop events.
-    const Reading reading = ReadPath(path);
+    const Reading reading = Read(root, path);
     const std::lock_guard lock(mutex_);
     if (std::optional<SettledPath> one = queue_.Check(path, reading)) {
       settled.push_back(*std::move(one));
@@ -190,21 +230,25 @@ std::vector<SettledPath> Ingest::TakeSettled(const std::vector<std::string>& due
   }
   changed_.notify_all();
 
-  std::map<std::string, RootCheck> roots;
+  std::map<std::string, std::uint64_t> devices;
+  for (SettledPath& one : settled) {
+    if (!one.reading.is_file()) continue;
+    Classify(one);
+    const auto [root, is_new] = devices.try_emplace(one.root);
+    if (is_new) root->second = DeviceOf(one.root).value_or(one.reading.stamp.device);
+    one.on_submount = one.reading.stamp.device != root->second;
+  }
   std::erase_if(settled, [&](const SettledPath& one) {
-    if (one.reading.is_file()) return false;
-    const std::optional<Catalog::KnownFile> known = catalog_.FindFile(one.path);
-    if (!known.has_value()) return true;
-    const auto root = roots.try_emplace(one.root, one.root).first;
-    return root->second.IsAwayFor(known->stamp);
+    return !one.reading.is_file() && IsAway(one);
   });
   return settled;
 }
 
 void Ingest::Record(const std::vector<SettledPath>& settled, const std::stop_token& stop) {
   base::Backoff backoff(std::chrono::milliseconds(200), std::chrono::seconds(30));
+  const auto elsewhere = [this](const FileStamp& stamp) { return IsSettlingElsewhere(stamp); };
   while (!settled.empty() && !stop.stop_requested()) {
-    const absl::Status status = catalog_.RecordSettled(settled);
+    const absl::Status status = catalog_.RecordSettled(settled, elsewhere);
     if (status.ok()) return;
     spdlog::error("{} files wait to be recorded: {}", settled.size(),
                   base::ToStd(status.message()));

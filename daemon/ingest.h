@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/catalog.h"
+#include "daemon/file_rules.h"
 #include "daemon/folder_watcher.h"
 #include "daemon/settle_queue.h"
 #include "lib/base/clock.h"
@@ -21,7 +22,7 @@ namespace proofline::studio {
 class Ingest : public FolderListener {
  public:
   Ingest(const SettleQueue::Options& options, Catalog& catalog,
-         const base::Clock& clock = base::RealClock());
+         const base::Clock& clock = base::RealClock(), FileRules rules = FileRules());
   // As Stop().
   ~Ingest() override;
 
@@ -48,9 +49,16 @@ class Ingest : public FolderListener {
              SettleQueue::Why why, const std::stop_token& stop);
   void Run(const std::stop_token& stop);
   std::vector<SettledPath> TakeSettled(const std::vector<std::string>& due);
+  // What the rules ignore is not there.
+  Reading Read(const std::string& root, const std::string& path) const;
+  void Classify(SettledPath& settled) const;
+  bool IsAway(const SettledPath& gone) const;
+  // Whether a file that has moved is about to be found elsewhere.
+  bool IsSettlingElsewhere(const FileStamp& stamp) const;
   void Record(const std::vector<SettledPath>& settled, const std::stop_token& stop);
 
   Catalog& catalog_;
+  const FileRules rules_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   SettleQueue queue_;

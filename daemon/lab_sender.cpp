@@ -325,7 +325,12 @@ absl::Status LabSender::Follow(const std::stop_token& stop, bool& heard) {
   }
   if (!failure.ok()) call.context()->TryCancel();
   const absl::Status status = rpc::FromGrpc(stream->Finish());
-  return failure.ok() ? status : failure;
+  if (!failure.ok()) return failure;
+  if (rpc::ReasonOf(status) == "REVISION_UNKNOWN") {
+    spdlog::warn("{} was restored from an older copy; its jobs are gone through again", peer_);
+    return book_.RestartJobFeed(lab_);
+  }
+  return status;
 }
 
 void LabSender::RunFeed(const std::stop_token& stop) {

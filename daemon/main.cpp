@@ -22,6 +22,7 @@
 #include "daemon/renderer.h"
 #include "daemon/selection_clock.h"
 #include "daemon/studio_config.h"
+#include "daemon/withdrawer.h"
 #include "daemon/working_hours.h"
 #include "lib/base/file.h"
 #include "lib/base/program.h"
@@ -33,6 +34,7 @@
 #include "lib/rpc/endpoints.h"
 #include "lib/rpc/metrics.h"
 #include "lib/rpc/server.h"
+#include "lib/rpc/serving_config.h"
 
 namespace proofline::studio {
 namespace {
@@ -65,8 +67,9 @@ absl::StatusOr<std::unique_ptr<rpc::Server>> StartServers(const StudioConfig& co
                                                           ControlService& control,
                                                           rpc::Metrics& metrics,
                                                           rpc::Endpoints& endpoints) {
-  rpc::ServerOptions options;
-  options.addresses = {base::Concat("unix:", config.state / "control.sock")};
+  rpc::ServerOptions options = rpc::ControlOptions(config.state);
+  // A roster of the largest size, and what is around it.
+  options.max_receive_bytes = 20 << 20;
   absl::StatusOr<std::unique_ptr<rpc::Server>> server = rpc::Server::Start(options, {&control});
   if (!server.ok()) return server;
   endpoints["control"] = (*server)->addresses().front();
@@ -126,8 +129,9 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   if (!status.ok()) return status;
   const auto lock = base::DirectoryLock::Acquire(config.state, "proofline-studiod");
   if (!lock.ok()) return lock.status();
-  const auto catalog = Catalog::Open(
-      {config.state / "catalog", config.catalog_cache, config.device}, base::RealClock());
+  const auto catalog = Catalog::Open({config.state / "catalog", config.catalog_cache, config.device,
+                                      config.grace, config.raw_is_original},
+                                     base::RealClock());
   if (!catalog.ok()) return catalog.status();
   const auto orders = OpenOrders(config, **catalog);
   if (!orders.ok()) return orders.status();
@@ -141,12 +145,18 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   if (!pool.ok()) return pool.status();
   const auto host = rpc::MakeChannel(config.host.channel);
   if (!host.ok()) return host.status();
-  Ingest ingest(config.settle, **catalog);
-  FolderWatcher watcher({config.roots, config.scan_interval}, ingest);
+  Ingest ingest(config.settle, **catalog, base::RealClock(), config.rules);
+  FolderWatcher watcher({.roots = config.roots,
+                         .rescan_interval = config.scan_interval,
+                         .poll_interval = config.poll_interval,
+                         .poll = config.poll,
+                         .rules = config.rules},
+                        ingest);
   base::WorkWatch watch;
   Renderer renderer(RendererOptions(config, watch), **catalog, ingest, **pool, metrics);
   base::RateLimit upload_limit(config.upload_rate);
   ProofPublisher publisher(*host, config.host.title, **catalog, metrics, &upload_limit);
+  Withdrawer withdrawer(**catalog, **orders, config.rules);
   OrderFollower follower(*host, config.host.title, **orders);
   base::RateLimit lab_limit(config.lab_upload_rate);
   const auto labs = MakeLabs(config, **catalog, **orders, metrics, lab_limit);
@@ -166,6 +176,7 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   ingest.Start();
   renderer.Start();
   publisher.Start();
+  withdrawer.Start();
   follower.Start();
   for (const std::unique_ptr<LabSender>& lab : *labs) lab->Start();
   reporter.Start();

@@ -120,4 +120,19 @@ std::int64_t OrderBook::lab_sent_bytes() const {
   return totals_.lab_sent_bytes();
 }
 
+absl::StatusOr<bool> OrderBook::HasOpenOrderFor(const std::string& photo) const {
+  const std::lock_guard lock(mutex_);
+  for (const std::string& id : open_orders_) {
+    const absl::StatusOr<std::string> stored = database_.Get(keys::kOrders, keys::Id(id));
+    if (absl::IsNotFound(stored.status())) continue;
+    if (!stored.ok()) return stored.status();
+    record::Order record;
+    record.ParseFromString(*stored);
+    for (const pb::OrderLine& line : record.order().lines()) {
+      if (line.photo().substr(line.photo().rfind('/') + 1) == photo) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace proofline::studio

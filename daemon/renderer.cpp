@@ -134,7 +134,7 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
     if (absl::IsCancelled(digest.status())) return digest.status();
     if (!digest.ok()) return Failed(task, digest.status(), /*unreadable=*/true);
     if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
-    const absl::StatusOr<bool> known = catalog_.FinishIfKnown(task, *digest);
+    const absl::StatusOr<bool> known = catalog_.FinishIfKnown(task, *digest, stop);
     if (!known.ok()) return known.status();
     if (*known) return absl::OkStatus();
   }
@@ -157,7 +157,9 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
   if (absl::IsCancelled(made.status())) return made.status();
   // A file that was written meanwhile may well look broken.
-  if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
+  if (absl::IsAborted(made.status()) || !IsAsSettled(fd.get(), task.stamp)) {
+    return Unsettled(task, stop);
+  }
   if (!made.ok()) return Failed(task, made.status(), /*unreadable=*/false);
   RenderTask done = task;
   done.recipe = selection->Recipe();

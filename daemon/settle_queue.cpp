@@ -70,7 +70,7 @@ std::optional<SettledPath> SettleQueue::Check(const std::string& path, const Rea
     Restart(*found);
     return std::nullopt;
   }
-  SettledPath settled{held.root, path, reading};
+  SettledPath settled{.root = held.root, .path = path, .reading = reading};
   by_due_.erase(std::make_pair(held.due, &found->first));
   held_.erase(found);
   return settled;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/file_rules.h"
 #include "daemon/file_stamp.h"
 #include "lib/base/clock.h"
 
@@ -19,6 +20,12 @@ struct SettledPath {
   std::string root;
   std::string path;
   Reading reading;  // a file, or absent: the file that was there is gone
+  // What the file is taken for: a photo (kPicture, kRaw), a sidecar, or nothing of ours (kIgnored).
+  FileKind kind = FileKind::kPicture;
+  // It lies on another volume than the watched folder does.
+  bool on_submount = false;
+  // It could not be opened to see what it is; worth another look.
+  bool unreadable = false;
 };
 
 // Holds back every path until two readings of it, at least the quiet time apart, are equal; a path
@@ -56,6 +63,18 @@ class SettleQueue {
   std::optional<SettledPath> Check(const std::string& path, const Reading& reading);
 
   bool Holds(const std::string& path) const { return held_.contains(path); }
+  // The watched folder of a path that is held; empty for others.
+  std::string RootOf(const std::string& path) const {
+    const auto found = held_.find(path);
+    return found == held_.end() ? std::string() : found->second.root;
+  }
+  // Calls `visit` with every file that is held, as it was last read.
+  template <typename Visit>
+  void ForEachFile(const Visit& visit) const {
+    for (const auto& [path, held] : held_) {
+      if (held.reading.is_file()) visit(held.reading.stamp);
+    }
+  }
   bool full() const { return held_.size() >= options_.capacity; }
   std::size_t size() const { return held_.size(); }
 

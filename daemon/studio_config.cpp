@@ -32,6 +32,18 @@ std::vector<base::ConfigRow> MakeRows() {
        "A file that never comes to rest is tried after this long."},
       {"scan.interval", ConfigType::kDuration, "1h", "1s..7d",
        "How often all watched folders are looked through, for what no event told of."},
+      {"scan.poll_interval", ConfigType::kDuration, "30s", "100ms..1d",
+       "How often folders are looked through where the system reports no events: on network shares "
+       "and cards, and when it has no watches left."},
+      {"files.ignore", ConfigType::kStringList, "", "",
+       "Files and folders that are left alone in every watched folder, e.g. [\"*.png\", "
+       "\"Exports/\", \"2019/**/test*\"]; hidden and unfinished files, texts, films and the like "
+       "are anyway."},
+      {"files.grace", ConfigType::kDuration, "1h", "0..365d",
+       "How long a photo whose file was deleted stays at the host."},
+      {"pairs.original", ConfigType::kString, "jpeg", "jpeg|raw",
+       "Which file of a RAW and JPEG pair is the photo's original: what is rendered and sent to "
+       "labs."},
       {"host.address", ConfigType::kString, kRequired, "", "The host: name and port."},
       {"host.key_file", ConfigType::kPath, kRequired, "",
        "File with this device's key, as the host gave it."},
@@ -74,7 +86,12 @@ std::vector<base::ConfigArray> MakeArrays() {
   std::vector<base::ConfigArray> arrays = {
       {"watch",
        "A folder whose originals are taken, with everything under it.",
-       {{"path", ConfigType::kPath, kRequired, "", "The folder."}}},
+       {{"path", ConfigType::kPath, kRequired, "", "The folder."},
+        {"poll", ConfigType::kString, "auto", "auto|always|never",
+         "Whether it is looked through every scan.poll_interval; auto: where the system reports no "
+         "events."},
+        {"ignore", ConfigType::kStringList, "", "",
+         "Files and folders in it that are left alone, as files.ignore."}}},
       {"lab",
        "A lab that prints this studio's orders.",
        {{"id", ConfigType::kString, kRequired, "", "The lab's identifier."},
@@ -161,6 +178,7 @@ absl::Status ReadRoots(const base::Config& config, StudioConfig& studio) {
   if (watches.empty()) {
     return Wrong(config, "state", "no folder is watched; add a [[watch]] with a path");
   }
+  std::map<std::string, std::vector<std::string>> ignore_in;
   for (const base::Config& watch : watches) {
     std::string root = watch.GetPath("path").lexically_normal().string();
     while (root.size() > 1 && root.back() == '/') root.pop_back();
@@ -176,8 +194,14 @@ absl::Status ReadRoots(const base::Config& config, StudioConfig& studio) {
                    base::Concat("the state folder ", studio.state.string(),
                                 " lies in the watched folder ", root, "; choose another one"));
     }
+    const std::string& poll = watch.GetString("poll");
+    studio.poll[root] = poll == "always" ? PollMode::kAlways
+                        : poll == "never" ? PollMode::kNever
+                                          : PollMode::kAuto;
+    ignore_in[root] = watch.GetStringList("ignore");
     studio.roots.push_back(std::move(root));
   }
+  studio.rules = FileRules(config.GetStringList("files.ignore"), std::move(ignore_in));
   return absl::OkStatus();
 }
 
@@ -237,6 +261,9 @@ absl::StatusOr<StudioConfig> LoadStudioConfig(const std::filesystem::path& path)
     return Wrong(*config, "settle.longest", "\"settle.longest\" is shorter than \"settle.quiet\"");
   }
   studio.scan_interval = config->GetDuration("scan.interval");
+  studio.poll_interval = config->GetDuration("scan.poll_interval");
+  studio.grace = config->GetDuration("files.grace");
+  studio.raw_is_original = config->GetString("pairs.original") == "raw";
   studio.catalog_cache = config->GetSize("catalog.cache");
   studio.metrics_address = config->GetString("metrics.address");
   ReadWork(*config, studio);

@@ -1,11 +1,15 @@
 // What the studio daemon's configuration file says.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "daemon/file_rules.h"
+#include "daemon/folder_watcher.h"
 #include "daemon/photo_message.h"
 #include "daemon/selection.h"
 #include "daemon/settle_queue.h"
@@ -30,6 +34,11 @@ struct StudioConfig {
   std::vector<std::string> roots;  // watched folders: absolute, none inside another
   SettleQueue::Options settle;
   base::Duration scan_interval{};
+  base::Duration poll_interval{};
+  std::map<std::string, PollMode> poll;  // by root
+  FileRules rules;
+  std::chrono::milliseconds grace{};
+  bool raw_is_original = false;
   DeviceName device;  // as the device key names it
   Peer host;
   std::vector<Peer> labs;

@@ -34,24 +34,6 @@ namespace {
 constexpr std::chrono::seconds kGrace{3};
 constexpr std::chrono::seconds kIdle{30};
 
-rpc::ServerOptions PublicOptions(const HostConfig& config, const std::string& address,
-                                 std::string_view key) {
-  rpc::ServerOptions options;
-  options.addresses = {address};
-  if (!config.tls_cert_file.empty()) {
-    options.tls = rpc::ServerTls{config.tls_cert_file, config.tls_key_file, ""};
-  }
-  options.where = base::Concat(key, " of the configuration");
-  return options;
-}
-
-rpc::ServerOptions ControlOptions(const HostConfig& config) {
-  rpc::ServerOptions options;
-  options.addresses = {base::Concat("unix:", config.state / "control.sock")};
-  options.where = "state of the configuration";
-  return options;
-}
-
 // Everything from the store to the end of the process.
 absl::Status Run(const HostConfig& config, base::RunningProgram& program) {
   if (absl::Status made = base::MakeDirectories(config.state, 0700); !made.ok()) return made;
@@ -82,13 +64,15 @@ absl::Status Run(const HostConfig& config, base::RunningProgram& program) {
   StorefrontService storefront({**store, access, feed, streams, storefront_executor, metrics});
   AdminService admin({**store, access, streams, admin_executor});
 
-  const auto sync_server = rpc::Server::Start(
-      PublicOptions(config, config.sync_address, "sync.address"), {&sync, &enrolment});
+  const auto sync_server =
+      rpc::Server::Start(rpc::ServingOptions(config.serving, config.sync_address, "sync.address"),
+                         {&sync, &enrolment});
   if (!sync_server.ok()) return sync_server.status();
   const auto storefront_server = rpc::Server::Start(
-      PublicOptions(config, config.storefront_address, "storefront.address"), {&storefront});
+      rpc::ServingOptions(config.serving, config.storefront_address, "storefront.address"),
+      {&storefront});
   if (!storefront_server.ok()) return storefront_server.status();
-  const auto control_server = rpc::Server::Start(ControlOptions(config), {&admin});
+  const auto control_server = rpc::Server::Start(rpc::ControlOptions(config.state), {&admin});
   if (!control_server.ok()) return control_server.status();
   rpc::Endpoints endpoints{{"sync", (*sync_server)->addresses().front()},
                            {"storefront", (*storefront_server)->addresses().front()},

@@ -71,24 +71,6 @@ imaging::WorkerPool::Options ImagingOptions(const LabConfig& config) {
   return options;
 }
 
-rpc::ServerOptions IntakeOptions(const LabConfig& config) {
-  rpc::ServerOptions options;
-  options.addresses = {config.intake_address};
-  if (!config.tls_cert_file.empty()) {
-    options.tls = rpc::ServerTls{config.tls_cert_file, config.tls_key_file, ""};
-  }
-  options.insecure_allowed = config.insecure;
-  options.where = "intake.address of the configuration";
-  return options;
-}
-
-rpc::ServerOptions ControlOptions(const LabConfig& config) {
-  rpc::ServerOptions options;
-  options.addresses = {base::Concat("unix:", (config.state / "control.sock"))};
-  options.where = "state of the configuration";
-  return options;
-}
-
 // Everything from the store to the end of the process.
 absl::Status Run(const LabConfig& config, base::RunningProgram& program) {
   if (absl::Status made = base::MakeDirectories(config.state, 0700); !made.ok()) return made;
@@ -117,9 +99,10 @@ absl::Status Run(const LabConfig& config, base::RunningProgram& program) {
   ControlService control(config, PROOFLINE_VERSION, clock, **store, **spool, queue, executor);
 
   if (absl::Status recovered = queue.Recover(); !recovered.ok()) return recovered;
-  const auto intake_server = rpc::Server::Start(IntakeOptions(config), {&intake});
+  const auto intake_server = rpc::Server::Start(
+      rpc::ServingOptions(config.serving, config.intake_address, "intake.address"), {&intake});
   if (!intake_server.ok()) return intake_server.status();
-  const auto control_server = rpc::Server::Start(ControlOptions(config), {&control});
+  const auto control_server = rpc::Server::Start(rpc::ControlOptions(config.state), {&control});
   if (!control_server.ok()) return control_server.status();
   rpc::Endpoints endpoints{{"intake", (*intake_server)->addresses().front()},
                            {"control", (*control_server)->addresses().front()},

@@ -153,6 +153,10 @@ int RunProgram(const Program& program, int argc, char** argv, const Program::Loa
                                           "--print-sample-config writes one to begin with"),
                kWrongUsage);
   }
+  // What reading the configuration has to say comes in the log's form already.
+  if (absl::Status log = SetUpLog("info", /*json=*/false); !log.ok()) {
+    return Say(program, log, kFailed);
+  }
   const absl::StatusOr<Program::Loaded> loaded = load(config_file);
   if (!loaded.ok()) return Say(program, loaded.status(), kWrongUsage);
   absl::StatusOr<Config> config = LoadConfig(config_file, program.table);
@@ -163,8 +167,8 @@ int RunProgram(const Program& program, int argc, char** argv, const Program::Loa
     std::cout << *fine << '\n';
     return 0;
   }
-  if (absl::Status log = SetUpLog(config->GetString(kLogLevel), /*json=*/false); !log.ok()) {
-    return Say(program, log, kWrongUsage);
+  if (absl::Status level = SetLogLevel(config->GetString(kLogLevel)); !level.ok()) {
+    return Say(program, level, kWrongUsage);
   }
   RunningProgram running(program, config_file, *std::move(config));
   const absl::Status status = loaded->run(running);

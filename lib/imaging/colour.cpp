@@ -37,10 +37,7 @@ bool HasUsefulProfile(const VImage& picture) {
   size_t size = 0;
   const void* data = picture.get_blob(VIPS_META_ICC_NAME, &size);
   const std::string_view profile(static_cast<const char*>(data), size);
-  // Nearly every camera file has this one, and it changes nothing.
-  const bool already_srgb = picture.interpretation() != VIPS_INTERPRETATION_CMYK &&
-                            profile.find("sRGB IEC61966-2.1") != std::string_view::npos;
-  return !already_srgb;
+  return picture.interpretation() == VIPS_INTERPRETATION_CMYK || !IsSrgb(profile);
 }
 
 // A profile of the colour space that Adobe RGB (1998) is; empty if it cannot be made.
@@ -121,6 +118,10 @@ VImage OnWhite(VImage picture) {
   return picture.flatten(VImage::option()
                              ->set("max_alpha", most)
                              ->set("background", std::vector<double>(colours, white)));
+}
+
+bool IsSrgb(std::string_view profile) {
+  return profile.find("sRGB IEC61966-2.1") != std::string_view::npos;
 }
 
 VImage ToSrgb(const VImage& picture, AssumedColour assumed) {

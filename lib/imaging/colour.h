@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vips/vips8>
 
 namespace proofline::imaging {
@@ -10,6 +11,9 @@ namespace proofline::imaging {
 // unpacked, transparency laid on white, extra bands dropped. What is left is grey, RGB or CMYK.
 // Throws vips::VError.
 vips::VImage OnWhite(vips::VImage picture);
+
+// Whether a profile says that pixels are sRGB already: nearly every camera file has this one.
+bool IsSrgb(std::string_view profile);
 
 // What colours are that come without a profile.
 enum class AssumedColour : std::uint8_t {

@@ -61,10 +61,12 @@ class Reader {
     const Exiv2::Value* value = Find(key);
     if (value == nullptr) return std::nullopt;
     try {
-      return ToInteger(*value);
+      const std::int64_t integer = ToInteger(*value);
+      // A text that is no number becomes 0.
+      if (value->ok()) return integer;
     } catch (const std::exception&) {
-      return std::nullopt;
     }
+    return std::nullopt;
   }
 
   std::optional<double> Positive(const char* key) const {
@@ -121,6 +123,7 @@ int Digits(std::string_view text, std::size_t at, std::size_t count) {
 }
 
 bool IsOffset(std::string_view text) {
+  if (text == "Z") return true;
   return text.size() == 6 && (text[0] == '+' || text[0] == '-') && text[3] == ':' &&
          Digits(text, 1, 2) >= 0 && Digits(text, 1, 2) <= 14 && Digits(text, 4, 2) >= 0 &&
          Digits(text, 4, 2) <= 59;
@@ -163,9 +166,13 @@ std::string CaptureTime(const ExifReader& exif, const XmpReader& xmp, const Iptc
   for (const char* key : {"Xmp.exif.DateTimeOriginal", "Xmp.photoshop.DateCreated"}) {
     if (!time.empty()) break;
     const std::string text = xmp.Text(key);
-    const std::string_view tail =
-        std::string_view(text).substr(std::min<std::size_t>(19, text.size()));
-    time = MakeTime(text, "", tail.size() >= 6 ? tail.substr(tail.size() - 6) : tail);
+    std::string_view tail = std::string_view(text).substr(std::min<std::size_t>(19, text.size()));
+    std::string_view fraction;
+    if (tail.starts_with('.')) {
+      fraction = tail.substr(1, tail.find_first_not_of("0123456789", 1) - 1);
+      tail.remove_prefix(1 + fraction.size());
+    }
+    time = MakeTime(text, fraction, tail);
   }
   if (time.empty()) {
     const std::string date = iptc.Text("Iptc.Application2.DateCreated");

@@ -38,6 +38,9 @@ class Picture {
   // Of a camera RAW that cannot be developed there is only its preview; says why.
   const absl::Status& developable() const { return developable_; }
 
+  // What pixels without a profile are.
+  AssumedColour assumed_colour() const { return assumed_; }
+
   // Exactly plan.output pixels, 8 bit sRGB, three bands, in memory. Decodes no more pixels than the
   // plan needs where the format allows that: of a camera RAW the smallest preview that has them and
   // shows the same picture, else half or all of its sensor data developed. `plan.turn` begins with
@@ -73,7 +76,6 @@ class Picture {
   ImageFacts facts_;
   PixelSize stored_;
   Turn turn_;
-  // What pixels without a profile are.
   AssumedColour assumed_ = AssumedColour::kSrgb;
 
   // Of a camera RAW: smallest preview first.

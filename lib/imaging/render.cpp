@@ -1,7 +1,7 @@
 #include "lib/imaging/render.h"
 
 #include <algorithm>
-#include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -9,6 +9,7 @@
 #include "lib/imaging/geometry.h"
 #include "lib/imaging/jpeg_output.h"
 #include "lib/imaging/metadata.h"
+#include "lib/imaging/planar_rendition.h"
 #include "lib/imaging/vips_runtime.h"
 #include "lib/imaging/watermark_painter.h"
 
@@ -24,6 +25,16 @@ VImage SmallerCopy(const VImage& larger, PixelSize size) {
       .resize(static_cast<double>(size.width) / larger.width(),
               VImage::option()->set("vscale", static_cast<double>(size.height) / larger.height()))
       .copy_memory();
+}
+
+absl::StatusOr<VImage> RenderAnyWay(std::string_view original, const Picture& picture,
+                                    const RenderPlan& plan) {
+  try {
+    if (std::optional<VImage> planar = RenderPlanar(original, picture, plan)) return *planar;
+  } catch (const vips::VError&) {
+    vips_error_clear();
+  }
+  return picture.Render(plan);
 }
 
 Rendition Encoded(const RenditionSpec& spec, const VImage& picture) {
@@ -57,20 +68,20 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
   Renditions result;
   result.facts = picture->facts();
   ApplySidecar(request.sidecar_xmp, result.facts);
+  if (std::optional<std::vector<Rendition>> made =
+          MakePlanarRenditions(original, *picture, request)) {
+    result.renditions = *std::move(made);
+    return result;
+  }
   result.renditions.resize(request.specs.size());
 
-  std::vector<std::size_t> largest_first(request.specs.size());
-  std::iota(largest_first.begin(), largest_first.end(), std::size_t{0});
-  std::stable_sort(largest_first.begin(), largest_first.end(), [&](std::size_t a, std::size_t b) {
-    return request.specs[a].long_edge_px > request.specs[b].long_edge_px;
-  });
   VImage last;
-  for (std::size_t index : largest_first) {
+  for (std::size_t index : LargestFirst(request.specs)) {
     const RenditionSpec& spec = request.specs[index];
     const RenderPlan plan = PlanRendition(picture->upright(), picture->stored_to_upright(),
                                           request.edit, spec.long_edge_px);
     if (last.is_null()) {
-      absl::StatusOr<VImage> rendered = picture->Render(plan);
+      absl::StatusOr<VImage> rendered = RenderAnyWay(original, *picture, plan);
       if (!rendered.ok()) return rendered.status();
       last = *rendered;
     }

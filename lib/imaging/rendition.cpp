@@ -1,5 +1,7 @@
 #include "lib/imaging/rendition.h"
 
+#include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "lib/base/id.h"
@@ -26,6 +28,15 @@ absl::Status Validate(const RenditionSpec& spec) {
                                                    " must be 1 to 100, not ", spec.quality));
   }
   return absl::OkStatus();
+}
+
+std::vector<std::size_t> LargestFirst(const std::vector<RenditionSpec>& specs) {
+  std::vector<std::size_t> order(specs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return specs[a].long_edge_px > specs[b].long_edge_px;
+  });
+  return order;
 }
 
 absl::Status Validate(const RenditionRequest& request) {

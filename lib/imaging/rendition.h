@@ -1,6 +1,7 @@
 // Renditions: the small JPEGs that customers look at.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,10 @@ RenditionSpec ThumbnailSpec();
 RenditionSpec ProofSpec();
 
 absl::Status Validate(const RenditionSpec& spec);
+
+// Positions in `specs`: from the renditions with the longest edge to those with the shortest, which
+// can be made from the longer ones.
+std::vector<std::size_t> LargestFirst(const std::vector<RenditionSpec>& specs);
 
 struct RenditionRequest {
   // At least one, at most 8, of distinct kinds.

@@ -189,6 +189,10 @@ TEST_CASE("what the host has when a stream opens counts as acknowledged") {
 
 TEST_CASE("photos that the selection keeps are not published") {
   Studio studio;
+  Preferences preferences;
+  preferences.rules.push_back(
+      {.renditions = {preferences.thumbnail, preferences.proof}, .sent = false});
+  REQUIRE(studio.catalog().UsePreferences(preferences).ok());
   studio.Add("a.jpg", "a");
   REQUIRE(studio.catalog().FinishRendered(*studio.Take(), FakeRenditions("a"), false).ok());
   CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_KEPT) == 1);

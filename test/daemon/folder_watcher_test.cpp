@@ -1,5 +1,8 @@
 #include "daemon/folder_watcher.h"
 
+#include <sys/inotify.h>
+
+#include <atomic>
 #include <map>
 #include <set>
 
@@ -29,7 +32,8 @@ class Listener : public FolderListener {
     ++rounds_[root];
   }
   bool OnFileEvent(const std::string&, const std::string& path) override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    held_up_.wait(lock, [this] { return !hold_up_; });
     if (refuse_) return false;
     events_.insert(path);
     seen_.insert(path);
@@ -44,6 +48,18 @@ class Listener : public FolderListener {
   void RefuseEvents() {
     const std::lock_guard lock(mutex_);
     refuse_ = true;
+  }
+  // The thread that takes events stands still until it is let go.
+  void HoldUp(bool hold_up) {
+    {
+      const std::lock_guard lock(mutex_);
+      hold_up_ = hold_up;
+    }
+    held_up_.notify_all();
+  }
+  std::size_t seen() const {
+    const std::lock_guard lock(mutex_);
+    return seen_.size();
   }
   void Forget() {
     const std::lock_guard lock(mutex_);
@@ -66,13 +82,14 @@ class Listener : public FolderListener {
   std::set<std::string> seen_, events_, gone_;
   std::map<std::string, int> rounds_, listings_;
   bool refuse_ = false;
+  bool hold_up_ = false;
+  std::condition_variable held_up_;
 };
 
 struct Watched {
   Watched() : root((folder / "root").string()) { fs::create_directory(root); }
   std::string path(const std::string& name) const { return root + "/" + name; }
   void Start(const std::vector<std::string>& roots = {}) {
-    FolderWatcher::Options options;
     options.roots = roots.empty() ? std::vector<std::string>{root} : roots;
     options.root_retry = std::chrono::milliseconds(20);
     watcher.emplace(options, listener);
@@ -83,6 +100,7 @@ struct Watched {
   proofline::test::TempDir folder;
   const std::string root;
   Listener listener;
+  FolderWatcher::Options options;
   std::optional<FolderWatcher> watcher;
 };
 
@@ -195,7 +213,7 @@ TEST_CASE("a watched folder may itself be a symbolic link") {
   fs::create_directory_symlink(w.root, w.folder / "link");
   const std::string root = (w.folder / "link").string();
   WriteFile(w.path("a.jpg"), "x");
-  FolderWatcher watcher({{root}, std::chrono::hours(1), std::chrono::seconds(1)}, w.listener);
+  FolderWatcher watcher({.roots = {root}}, w.listener);
   REQUIRE(watcher.Start().ok());
   CHECK(Eventually([&] { return w.listener.Saw(root + "/a.jpg"); }));
   WriteFile(w.path("b.jpg"), "x");
@@ -239,10 +257,119 @@ TEST_CASE("a watched folder that disappears loses nothing and is found again") {
   CHECK(w.watcher->roots()[0].message.empty());
 }
 
+TEST_CASE("more events than the kernel's queue holds have everything listed again") {
+  Watched w;
+  fs::create_directory(w.path("sub"));
+  w.Start();
+  int limit = 0;
+  std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> limit;
+  REQUIRE(limit > 0);
+  if (limit > 200'000) return;
+  w.listener.HoldUp(true);
+  const int rounds = w.listener.rounds(w.root);
+  // Every link is one event; files that are written are at least two.
+  WriteFile(w.path("sub/0.jpg"), "x");
+  const int files = limit + 1000;
+  for (int i = 1; i < files; ++i) {
+    fs::create_hard_link(w.path("sub/0.jpg"), w.path("sub/" + std::to_string(i) + ".jpg"));
+  }
+  w.listener.HoldUp(false);
+  CHECK(Eventually([&] { return w.listener.rounds(w.root) > rounds; }));
+  CHECK(w.listener.seen() >= static_cast<std::size_t>(files));
+}
+
+TEST_CASE("where nothing reports events, folders are polled for all that happens") {
+  Watched w;
+  WriteFile(w.path("sub/a.jpg"), "x");
+  w.options.poll_interval = std::chrono::milliseconds(20);
+  w.options.poll[w.root] = PollMode::kAlways;
+  w.Start();
+  CHECK(w.watcher->roots()[0].polled);
+  CHECK(w.watcher->roots()[0].message.empty());
+  CHECK(w.watcher->roots()[0].scanned.has_value());
+  WriteFile(w.path("sub/b.jpg"), "x");
+  CHECK(Eventually([&] { return w.listener.Saw(w.path("sub/b.jpg")); }));
+  WriteFile(w.path("sub/new/deep/er/c.jpg"), "x");
+  CHECK(Eventually([&] { return w.listener.Saw(w.path("sub/new/deep/er/c.jpg")); }));
+  CHECK_FALSE(w.listener.HeardOf(w.path("sub/b.jpg")));
+  // Rewritten in place: the folder is the same, and is listed now and then all the same.
+  const int listings = w.listener.listings(w.path("sub"));
+  CHECK(Eventually([&] { return w.listener.listings(w.path("sub")) > listings; }));
+  fs::remove_all(w.path("sub/new"));
+  CHECK(Eventually([&] { return w.listener.LostFolder(w.path("sub/new")); }));
+  fs::rename(w.root, w.folder / "away");
+  CHECK(Eventually([&] { return !w.watcher->roots()[0].message.empty(); }));
+  CHECK_FALSE(w.listener.LostFolder(w.root));
+  WriteFile((w.folder / "away/sub/d.jpg").string(), "x");
+  fs::rename(w.folder / "away", w.root);
+  CHECK(Eventually([&] { return w.listener.Saw(w.path("sub/d.jpg")); }));
+  CHECK(w.watcher->roots()[0].message.empty());
+}
+
+TEST_CASE("without enough watches the watcher says so and polls the rest") {
+  Watched w;
+  for (const char* name : {"a/1.jpg", "b/1.jpg", "c/1.jpg"}) WriteFile(w.path(name), "x");
+  std::atomic<int> left = 2;
+  w.options.poll_interval = std::chrono::milliseconds(20);
+  w.options.add_watch = [&](int fd, const char* path, std::uint32_t mask) {
+    if (left.fetch_sub(1) > 0) return ::inotify_add_watch(fd, path, mask);
+    errno = ENOSPC;
+    return -1;
+  };
+  w.Start();
+  CHECK(w.watcher->roots()[0].polled);
+  CHECK(w.watcher->roots()[0].message.find("max_user_watches") != std::string::npos);
+  for (const char* name : {"a/2.jpg", "b/2.jpg", "c/2.jpg", "d/e/2.jpg"}) {
+    WriteFile(w.path(name), "x");
+    CHECK(Eventually([&] { return w.listener.Saw(w.path(name)); }));
+  }
+  // With watches again, the next round through the folders sets things right.
+  left = 1000;
+  const int rounds = w.listener.rounds(w.root);
+  w.watcher->Rescan();
+  CHECK(Eventually([&] { return w.listener.rounds(w.root) > rounds; }));
+  CHECK(Eventually([&] { return w.watcher->roots()[0].message.empty(); }));
+  CHECK_FALSE(w.watcher->roots()[0].polled);
+}
+
+TEST_CASE("what the rules ignore is neither listed nor heard of, nor looked into") {
+  Watched w;
+  w.options.rules = FileRules({"Exports/", "*.png"});
+  WriteFile(w.path("a.jpg"), "x");
+  WriteFile(w.path("Catalog Previews.lrdata/p.jpg"), "x");
+  WriteFile(w.path("w/Exports/e.jpg"), "x");
+  WriteFile(w.path("notes.txt"), "x");
+  WriteFile(w.path("b.png"), "x");
+  w.Start();
+  WriteFile(w.path("w/Exports/f.jpg"), "x");
+  WriteFile(w.path("notes2.txt"), "x");
+  WriteFile(w.path("exports/g.jpg"), "x");
+  WriteFile(w.path("last.jpg"), "x");
+  CHECK(Eventually([&] { return w.listener.Saw(w.path("last.jpg")); }));
+  CHECK(w.listener.seen() == 2);
+  CHECK(w.listener.listings(w.path("w/Exports")) == 0);
+}
+
+TEST_CASE("a tree of many folders is watched as a whole") {
+  Watched w;
+  for (int i = 0; i < 2000; ++i) {
+    WriteFile(w.path(std::to_string(i % 20) + "/" + std::to_string(i) + "/f.jpg"), "x");
+  }
+  w.Start();
+  CHECK(w.listener.seen() == 2000);
+  w.listener.Forget();
+  for (int i = 0; i < 2000; i += 97) {
+    const std::string path =
+        w.path(std::to_string(i % 20) + "/" + std::to_string(i) + "/g.jpg");
+    WriteFile(path, "x");
+    CHECK(Eventually([&] { return w.listener.HeardOf(path); }));
+  }
+}
+
 TEST_CASE("without any of its folders the watcher says so and does not start") {
   proofline::test::TempDir folder;
   Listener listener;
-  FolderWatcher watcher({{(folder / "none").string()}}, listener);
+  FolderWatcher watcher({.roots = {(folder / "none").string()}}, listener);
   const absl::Status status = watcher.Start();
   CHECK(absl::IsNotFound(status));
   CHECK(status.message().find((folder / "none").string()) != std::string::npos);

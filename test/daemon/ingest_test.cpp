@@ -14,11 +14,14 @@ class Line {
   Line() { Start(); }
   ~Line() { Stop(); }
 
-  void Start(std::size_t capacity = 1000) {
+  void Start(std::size_t capacity = 1000, const FileRules& rules = FileRules()) {
     ingest_.emplace(
         SettleQueue::Options{std::chrono::milliseconds(30), std::chrono::seconds(5), capacity},
-        studio.catalog());
+        studio.catalog(), base::RealClock(), rules);
     FolderWatcher::Options options;
+    options.rules = rules;
+    options.poll_interval = std::chrono::milliseconds(20);
+    options.poll[studio.root()] = poll;
     options.roots = {studio.root()};
     options.root_retry = std::chrono::milliseconds(20);
     watcher_.emplace(options, *ingest_);
@@ -37,7 +40,16 @@ class Line {
     return file.has_value() && !file->gone;
   }
 
+  // Waits until nothing settles any more.
+  void Rest() {
+    watcher_->Rescan();
+    const auto before = watcher_->roots()[0].scanned;
+    REQUIRE(Eventually([&] { return watcher_->roots()[0].scanned != before; }));
+    REQUIRE(Eventually([&] { return ingest_->settling() == 0; }));
+  }
+
   Studio studio;
+  PollMode poll = PollMode::kAuto;
 
  private:
   std::optional<Ingest> ingest_;
@@ -127,6 +139,144 @@ TEST_CASE("an unchanged folder costs nothing at the next start") {
   CHECK(Eventually([&] { return line.Known("a/2.jpg"); }));
   CHECK(line.studio.At("a/1.jpg").revision() == revision);
   CHECK(line.studio.At("a/1.jpg").ticket() == ticket);
+}
+
+std::int64_t Photos(Line& line) {
+  return static_cast<std::int64_t>(
+      line.studio.catalog().ListPhotos("", pb::LOCAL_PHOTO_STATE_UNSPECIFIED, "", 1000)->size());
+}
+
+TEST_CASE("the content of files with unknown names decides, once") {
+  Line line;
+  WriteFile(line.studio.path("scan"), "\x89PNG\r\n\x1a\n and so on");
+  WriteFile(line.studio.path("README"), "just text");
+  WriteFile(line.studio.path("x.unknown"), "text too");
+  WriteFile(line.studio.path("broken.jpg"), "no picture, whatever it is called");
+  WriteFile(line.studio.path("notes.txt"), "never looked at");
+  CHECK(Eventually([&] {
+    return line.Known("scan") && line.Known("README") && line.Known("x.unknown") &&
+           line.Known("broken.jpg");
+  }));
+  CHECK(Photos(line) == 2);
+  CHECK_FALSE(line.studio.catalog().FindFile(line.studio.path("notes.txt")).has_value());
+  line.Stop();
+  // Were it opened again, it would be a picture by now.
+  const auto time = fs::last_write_time(line.studio.path("README"));
+  std::fstream(line.studio.path("README"), std::ios::in | std::ios::out) << "\xFF\xD8\xFF.";
+  fs::last_write_time(line.studio.path("README"), time);
+  line.Start();
+  line.Rest();
+  CHECK(Photos(line) == 2);
+  WriteFile(line.studio.path("x.unknown"), "\xFF\xD8\xFF\xE0 a JPEG by now");
+  CHECK(Eventually([&] { return Photos(line) == 3; }));
+}
+
+TEST_CASE("photos that the configuration comes to ignore count as gone, and come back with it") {
+  Line line;
+  WriteFile(line.studio.path("w/Exports/1.jpg"), "one");
+  WriteFile(line.studio.path("w/2.png"), "two");
+  WriteFile(line.studio.path("w/3.jpg"), "three");
+  CHECK(Eventually([&] { return line.studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 3; }));
+  line.Stop();
+  line.Start(1000, FileRules({"Exports/"}, {{line.studio.root(), {"*.png"}}}));
+  CHECK(Eventually([&] { return line.studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 2; }));
+  line.Rest();
+  CHECK(line.Known("w/3.jpg"));
+  line.Stop();
+  line.Start();
+  CHECK(Eventually([&] { return line.studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 3; }));
+}
+
+TEST_CASE("pairs, sidecars and renamed folders come through the whole way") {
+  Line line;
+  for (const char* name : {"a/1.CR2", "a/1.JPG", "a/1.xmp", "a/2.jpg", "a/2.jpg.xmp"}) {
+    WriteFile(line.studio.path(name), name);
+  }
+  CHECK(Eventually([&] {
+    return line.Known("a/1.CR2") && line.Known("a/2.jpg.xmp") && line.ingest().settling() == 0;
+  }));
+  line.Rest();
+  CHECK(Photos(line) == 2);
+  line.studio.RenderAll();
+  line.studio.AcknowledgeAll();
+  const std::string id = line.studio.At("a/1.JPG").id();
+  fs::rename(line.studio.path("a"), line.studio.path("b"));
+  CHECK(Eventually([&] { return line.Known("b/1.CR2") && line.Known("b/2.jpg"); }));
+  line.Rest();
+  CHECK(line.studio.At("b/1.CR2").id() == id);
+  CHECK(line.studio.At("b/1.CR2").sidecar().path() == line.studio.path("b/1.xmp"));
+  CHECK(Photos(line) == 2);
+  CHECK(line.studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 0);
+  CHECK(line.studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 0);
+}
+
+TEST_CASE("a share that reports nothing is followed all the same") {
+  Line line;
+  line.Stop();
+  line.poll = PollMode::kAlways;
+  line.Start();
+  WriteFile(line.studio.path("a/1.jpg"), "one");
+  CHECK(Eventually([&] { return line.Known("a/1.jpg"); }));
+  const std::string id = line.studio.At("a/1.jpg").id();
+  fs::rename(line.studio.path("a"), line.studio.path("b"));
+  CHECK(Eventually([&] { return line.Known("b/1.jpg"); }));
+  CHECK(line.studio.At("b/1.jpg").id() == id);
+  fs::remove(line.studio.path("b/1.jpg"));
+  CHECK(Eventually([&] { return line.studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 1; }));
+}
+
+TEST_CASE("a file that grows is one photo, recorded when it has come to rest") {
+  Line line;
+  {
+    std::ofstream file(line.studio.path("big.jpg"), std::ios::binary);
+    for (int i = 0; i < 40; ++i) {
+      file << std::string(1000, 'x') << std::flush;
+      // Shorter than the quiet time.
+      std::mutex mutex;
+      std::unique_lock lock(mutex);
+      std::condition_variable().wait_for(lock, std::chrono::milliseconds(5));
+    }
+  }
+  CHECK(Eventually([&] { return line.Known("big.jpg"); }));
+  line.Rest();
+  CHECK(line.studio.At("big.jpg").places(0).size_bytes() == 40'000);
+  CHECK(Photos(line) == 1);
+}
+
+TEST_CASE("names of any bytes come through to the catalog and out of it") {
+  Line line;
+  const std::string folder = "caf\xE9 \xFF\x01";
+  WriteFile(line.studio.path(folder + "/\xFE\n.jpg"), "one");
+  WriteFile(line.studio.path(folder + "/\xFE\n.CR2"), "two");
+  CHECK(Eventually([&] {
+    return line.Known(folder + "/\xFE\n.jpg") && line.Known(folder + "/\xFE\n.CR2");
+  }));
+  line.Rest();
+  CHECK(Photos(line) == 1);
+  line.studio.RenderAll();
+  const std::vector<PendingPublish> pending = line.studio.Pending();
+  REQUIRE(pending.size() == 1);
+  CHECK(pending[0].photo.file_name() == "\xEF\xBF\xBD\xEF\xBF\xBD.jpg");
+  CHECK_FALSE(pending[0].photo.SerializeAsString().empty());
+}
+
+TEST_CASE("twenty thousand files are met, known, and nothing the next time") {
+  Line line;
+  line.Stop();
+  for (int i = 0; i < 20'000; ++i) {
+    WriteFile(line.studio.path(std::to_string(i / 200) + "/" + std::to_string(i) + ".jpg"),
+              std::to_string(i));
+  }
+  line.Start(/*capacity=*/2000);
+  CHECK(Eventually(
+      [&] { return line.studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 20'000; }));
+  line.Stop();
+  line.studio.Open();
+  CHECK(line.studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 20'000);
+  const std::int64_t changes = line.studio.catalog().changes().current();
+  line.Start();
+  line.Rest();
+  CHECK(line.studio.catalog().changes().current() == changes);
 }
 
 }  // namespace

@@ -64,6 +64,11 @@ inline imaging::Renditions FakeRenditions(const std::string& content, std::size_
 // A catalog and a watched folder, both in a temporary folder.
 class Studio {
  public:
+  // How long photos without a file stay at the host; on the studio's own clock.
+  static constexpr auto kGrace = std::chrono::minutes(30);
+  // As of the next Open().
+  bool raw_is_original = false;
+
   Studio() {
     std::filesystem::create_directory(root());
     Open();
@@ -78,13 +83,17 @@ class Studio {
   void Open() {
     catalog_.reset();
     absl::StatusOr<std::unique_ptr<Catalog>> opened =
-        Catalog::Open({folder_ / "catalog", std::uint64_t{16} << 20, device_}, clock_);
+        Catalog::Open({folder_ / "catalog", std::uint64_t{16} << 20, device_, kGrace,
+                       raw_is_original},
+                      clock_);
     REQUIRE(opened.ok());
     catalog_ = *std::move(opened);
   }
 
   SettledPath Settled(const std::string& name) const {
-    return {root(), path(name), ReadPath(path(name))};
+    SettledPath settled{.root = root(), .path = path(name), .reading = ReadPath(path(name))};
+    settled.kind = KindByName(name);
+    return settled;
   }
   void Record(const std::vector<std::string>& names) {
     std::vector<SettledPath> settled;

@@ -1,0 +1,150 @@
+// How the folder watcher looks after whole roots, and after folders that report no events.
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "daemon/folder_watcher.h"
+#include "daemon/volume.h"
+#include "lib/base/text.h"
+
+namespace proofline::studio {
+namespace {
+
+// A polled folder that has not changed is listed anyway every so many polls.
+constexpr int kListedAnyway = 10;
+
+std::optional<struct stat> StatFolder(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return std::nullopt;
+  return status;
+}
+
+// The kernel writes spaces and the like as three octal digits behind a backslash.
+std::string Unescaped(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digit = [&](std::size_t at) { return text[i + at] - '0'; };
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      plain += static_cast<char>(digit(1) * 64 + digit(2) * 8 + digit(3));
+      i += 3;
+    } else {
+      plain += text[i];
+    }
+  }
+  return plain;
+}
+
+// What is mounted at and under a folder, as the kernel describes it.
+std::string MountsUnder(const std::string& folder) {
+  std::ifstream mounts("/proc/self/mountinfo");
+  std::string found;
+  for (std::string line; std::getline(mounts, line);) {
+    // ID, parent, device, root, mount point; spaces in paths are escaped.
+    std::istringstream fields(line);
+    std::string skipped;
+    std::string path;
+    for (int i = 0; i < 4; ++i) fields >> skipped;
+    fields >> path;
+    if (IsWithin(Unescaped(path), folder)) found += line + "\n";
+  }
+  return found;
+}
+
+}  // namespace
+
+bool FolderWatcher::AllRootsPresent() const {
+  return std::all_of(roots_.begin(), roots_.end(),
+                     [](const auto& root) { return root.second.present; });
+}
+
+void FolderWatcher::LoseRoot(const std::string& path, const std::string& message) {
+  Root& root = roots_.at(path);
+  if (!root.present) return;
+  root.present = false;
+  root.trouble = base::Concat(message, "; its photos stay as they are until it is back");
+  spdlog::warn("watched folder {}: {}", Readable(path), root.trouble);
+  DropWatches(path);
+  work_added_.notify_all();
+}
+
+void FolderWatcher::FindMissingRoots() {
+  for (auto& [path, root] : roots_) {
+    if (root.present) continue;
+    const std::optional<struct stat> status = StatFolder(path);
+    if (!status.has_value()) {
+      if (root.trouble.empty()) {
+        root.trouble = "the folder is not there; it is watched as soon as it appears";
+        spdlog::warn("watched folder {}: {}", Readable(path), root.trouble);
+      }
+      continue;
+    }
+    root.present = true;
+    root.device = status->st_dev;
+    root.inode = status->st_ino;
+    if (!root.trouble.empty()) spdlog::info("watched folder {} is there", Readable(path));
+    root.trouble.clear();
+    root.mounts = MountsUnder(path);
+    Push({WorkKind::kList, path, path}, /*first=*/false);
+    Push({WorkKind::kRootListed, path, path}, /*first=*/false);
+  }
+}
+
+void FolderWatcher::CheckRoots() {
+  ForgetVolumes();
+  const std::lock_guard lock(mutex_);
+  for (auto& [path, root] : roots_) {
+    if (!root.present) continue;
+    const std::optional<struct stat> status = StatFolder(path);
+    if (!status.has_value()) {
+      LoseRoot(path, "the folder is not there any more");
+    } else if (status->st_dev != root.device || status->st_ino != root.inode) {
+      DropWatches(path);
+      root.present = false;
+    } else if (std::string mounts = MountsUnder(path); mounts != root.mounts) {
+      root.mounts = std::move(mounts);
+      Push({WorkKind::kList, path, path}, /*first=*/false);
+      Push({WorkKind::kRootListed, path, path}, /*first=*/false);
+    }
+  }
+  FindMissingRoots();
+}
+
+void FolderWatcher::PollFolders(const std::stop_token& stop) {
+  std::vector<std::pair<std::string, Polled>> folders;
+  {
+    const std::lock_guard lock(mutex_);
+    folders.assign(polled_.begin(), polled_.end());
+  }
+  // In the order of their names, so a root comes before what is in it.
+  for (const auto& [folder, last] : folders) {
+    if (stop.stop_requested()) return;
+    struct stat status {};
+    const bool answered = ::stat(folder.c_str(), &status) == 0;
+    const bool there = answered && S_ISDIR(status.st_mode);
+    const bool gone = !there && (answered || errno == ENOENT || errno == ENOTDIR);
+    const std::int64_t mtime_ns =
+        std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+    const std::lock_guard lock(mutex_);
+    const auto found = polled_.find(folder);
+    if (found == polled_.end() || !roots_.at(last.root).present) continue;
+    if (!there) {
+      // A share that does not answer says nothing about what is on it.
+      if (folder == last.root) {
+        LoseRoot(folder, "the folder is not there any more");
+      } else if (gone) {
+        DropWatches(folder);
+        Push({WorkKind::kGone, last.root, folder}, /*first=*/false);
+      }
+      continue;
+    }
+    if (mtime_ns == found->second.mtime_ns && ++found->second.unchanged < kListedAnyway) continue;
+    Push({WorkKind::kListOne, last.root, folder}, /*first=*/false);
+  }
+}
+
+}  // namespace proofline::studio
