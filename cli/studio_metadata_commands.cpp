@@ -172,7 +172,7 @@ void AddStudioMetadataVerbs(CLI::App& group, Program& program, const Target& tar
   CLI::App* set =
       AddVerb(group, program, "set",
               "Set metadata of photos, or of all photos of galleries; empty text clears a value",
-              "proofline studio set summer --event \"Summer fair\" --add-keyword fair --and-later",
+              "proofline studio set summer --event \"Summer fair\" --and-later",
               [&program, target, flags] { return Set(program, *target, *flags); });
   set->add_option("what", flags->what,
                   "Photos (GALLERY/PHOTO, identifier, name or path of the original) and galleries "
@@ -204,7 +204,7 @@ void AddStudioMetadataVerbs(CLI::App& group, Program& program, const Target& tar
                   "A field that loses its value, e.g. caption or fields.class; once for each")
       ->allow_extra_args(false);
   set->add_flag("--and-later", flags->and_later,
-                "Photos that come into the galleries later get the same");
+                "Photos that come into the galleries later get the same values");
   AddStudioRosterVerb(group, program, target);
 }
 

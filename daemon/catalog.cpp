@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/catalog_keys.h"
@@ -112,6 +113,13 @@ absl::StatusOr<bool> Catalog::LoadStoredCounts() {
   }
   counted_.galleries.insert(counts.galleries().begin(), counts.galleries().end());
   counted_.original_bytes = counts.original_bytes();
+  if (counted_.states[pb::LOCAL_PHOTO_STATE_WAITING] == 0) {
+    // Any number will do, as the queue is empty; one behind all that were ever given keeps searches
+    // from walking over what was deleted.
+    next_ticket_ = static_cast<std::uint64_t>(NowMs()) * 1000;
+    lowest_ticket_ = next_ticket_;
+    waiting_may_exist_ = false;
+  }
   return true;
 }
 
@@ -135,7 +143,10 @@ absl::Status Catalog::LoadCounts() {
     absl::Status damage;
     status = database_.Scan(keys::kPhotos, "", "", [&](std::string_view, std::string_view value) {
       const absl::StatusOr<record::Photo> photo = ParsePhoto(value);
-      if (photo.ok()) counted_.Count(*photo, 1);
+      if (photo.ok()) {
+        counted_.Count(*photo, 1);
+        next_ticket_ = std::max(next_ticket_, photo->ticket() + 1);
+      }
       damage.Update(photo.status());
       return photo.ok();
     });
@@ -143,17 +154,17 @@ absl::Status Catalog::LoadCounts() {
   }
   if (!status.ok()) return status;
 
-  const auto waiting = database_.NewCursor(keys::kWaiting, "");
-  waiting->SeekToLast();
-  if (waiting->Valid()) next_ticket_ = keys::NumberFrom(waiting->key()) + 1;
-  const auto pending = database_.NewCursor(keys::kPublish, "");
-  pending->SeekToLast();
-  if (pending->Valid()) {
-    newest_pending_ = static_cast<std::int64_t>(keys::NumberFrom(pending->key()));
+  if (waiting_may_exist_ && *stored) {
+    const auto waiting = database_.NewCursor(keys::kWaiting, "");
+    waiting->SeekToLast();
+    if (waiting->Valid()) next_ticket_ = keys::NumberFrom(waiting->key()) + 1;
+    if (!waiting->status().ok()) return waiting->status();
   }
-  status = waiting->status();
-  status.Update(pending->status());
-  return status;
+  // Perhaps none is left of them; whoever looks finds out.
+  if (totals_.last_sequence() > totals_.host_sequence()) {
+    newest_pending_ = totals_.last_sequence();
+  }
+  return absl::OkStatus();
 }
 
 google::protobuf::Timestamp Catalog::NowMessage() const {

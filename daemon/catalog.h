@@ -403,7 +403,9 @@ class Catalog {
   absl::Status TakeKnownCompanion(Settling& settling, const SettledPath& file, record::Photo photo);
   absl::StatusOr<bool> TakeMovedCompanion(Settling& settling, const SettledPath& file,
                                           record::Photo photo);
-  void PromoteCompanion(record::Photo& photo);
+  // A companion takes the place of an original that is gone: one that lay beside it, or, for
+  // nullptr, any.
+  bool PromoteCompanion(record::Photo& photo, const record::Place* beside);
   static std::vector<record::Place> TakeStrays(record::Photo& photo);
   static absl::Status TakeSidecar(Settling& settling, const SettledPath& file);
   absl::Status GiveSidecar(Settling& settling, const std::string& path);

@@ -109,8 +109,6 @@ absl::StatusOr<std::vector<record::Customer>> Catalog::ListCustomers(const std::
 
 absl::Status Catalog::ChangeCustomers(const std::function<absl::Status(CustomerChanges&)>& change) {
   const std::lock_guard lock(mutex_);
-  const std::int64_t sequence_before = totals_.last_sequence();
-  const std::int64_t newest_before = newest_pending_;
   CatalogTransaction transaction(database_);
   CustomerChanges changes(*this, transaction);
   absl::Status status = change(changes);
@@ -118,12 +116,9 @@ absl::Status Catalog::ChangeCustomers(const std::function<absl::Status(CustomerC
     PutTotals(transaction);
     status = Commit(transaction);
   }
-  if (!status.ok()) {
-    // Nothing has these sequences.
-    totals_.set_last_sequence(sequence_before);
-    newest_pending_ = newest_before;
-    return status;
-  }
+  // Sequences that were given out are not taken back: a commit that failed may yet be found when
+  // the store is opened again.
+  if (!status.ok()) return status;
   base::KillPoint("studio.customers.changed");
   return absl::OkStatus();
 }

@@ -27,6 +27,20 @@ void TidyPlaces(record::Photo& photo) {
   places.DeleteSubrange(keep, places.size() - keep);
 }
 
+// Of the companions that are gone one is kept too: it may turn up under another name.
+void TidyCompanions(record::Photo& photo) {
+  auto& companions = *photo.mutable_companions();
+  int gone = 0;
+  for (int i = companions.size() - 1; i >= 0; --i) {
+    if (companions[i].gone() && ++gone > 1) companions.DeleteSubrange(i, 1);
+  }
+}
+
+bool HasLiveCompanion(const record::Photo& photo) {
+  return std::any_of(photo.companions().begin(), photo.companions().end(),
+                     [](const record::Place& place) { return !place.gone(); });
+}
+
 bool HasOtherPlace(const record::Photo& photo, int index) {
   for (int i = 0; i < photo.places_size(); ++i) {
     if (i != index && !photo.places(i).gone()) return true;
@@ -317,11 +331,11 @@ absl::Status Catalog::TakeGone(Settling& settling, const SettledPath& file) {
   if (!photo.ok()) return photo.status();
   const record::Photo before = *photo;
   if (entry.kind() == record::PLACE_KIND_COMPANION) {
-    photo->mutable_companions()->DeleteSubrange(IndexOfPlace(photo->companions(), file.path), 1);
+    photo->mutable_companions(IndexOfPlace(photo->companions(), file.path))->set_gone(true);
   } else {
     record::Place& place = *photo->mutable_places(IndexOfPlace(photo->places(), file.path));
     place.set_gone(true);
-    if (IsMissing(*photo) && !IsElsewhere(settling, place)) PromoteCompanion(*photo);
+    if (IsMissing(*photo) && !IsElsewhere(settling, place)) PromoteCompanion(*photo, &place);
   }
   return StoreMoved(settling, before, *std::move(photo));
 }
@@ -329,12 +343,13 @@ absl::Status Catalog::TakeGone(Settling& settling, const SettledPath& file) {
 absl::Status Catalog::StoreMoved(Settling& settling, const record::Photo& before,
                                  record::Photo photo) {
   TidyPlaces(photo);
+  TidyCompanions(photo);
   const std::vector<record::Place> strays = TakeStrays(photo);
   absl::Status status = ChooseSidecar(settling.transaction, photo);
   if (!status.ok()) return status;
   if (IsMissing(photo)) {
     photo.set_ticket(0);
-    if (photo.withdraw_due_ms() == 0 && IsAtHost(photo)) {
+    if (photo.withdraw_due_ms() == 0 && (IsAtHost(photo) || HasLiveCompanion(photo))) {
       photo.set_withdraw_due_ms(NowMs() + options_.grace.count());
     }
   } else {

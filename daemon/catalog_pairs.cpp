@@ -151,9 +151,11 @@ absl::StatusOr<bool> Catalog::TakeMovedCompanion(Settling& settling, const Settl
   return false;
 }
 
-void Catalog::PromoteCompanion(record::Photo& photo) {
+bool Catalog::PromoteCompanion(record::Photo& photo, const record::Place* beside) {
   for (int i = 0; i < photo.companions_size(); ++i) {
     if (photo.companions(i).gone() || !IsStillThere(photo.companions(i))) continue;
+    // One that lies elsewhere was moved, and the original may be about to follow.
+    if (beside != nullptr && !ArePair(beside->path(), photo.companions(i).path())) continue;
     const record::Place place = photo.companions(i);
     photo.mutable_companions()->DeleteSubrange(i, 1);
     photo.clear_places();
@@ -161,8 +163,9 @@ void Catalog::PromoteCompanion(record::Photo& photo) {
     photo.set_digest_current(false);
     photo.set_attempts(0);
     Requeue(photo);
-    return;
+    return true;
   }
+  return false;
 }
 
 std::vector<record::Place> Catalog::TakeStrays(record::Photo& photo) {

@@ -22,6 +22,17 @@ const std::string& PhotoOf(const record::PendingChange& change) {
   return change.has_withdrawal() ? change.withdrawal() : change.photo();
 }
 
+// ResourceExhausted if there is no room; there always is for the first one.
+absl::Status AddToPack(PendingPublish item, std::size_t item_bytes, std::size_t max_bytes,
+                       std::vector<PendingPublish>& pack, std::size_t& bytes) {
+  if (!pack.empty() && bytes + item_bytes > max_bytes) {
+    return absl::ResourceExhaustedError("the pack is full");
+  }
+  bytes += item_bytes;
+  pack.push_back(std::move(item));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
@@ -67,9 +78,8 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
       absl::StatusOr<PendingPublish> item =
           PendingCustomer(static_cast<std::int64_t>(keys::NumberFrom(key)), change.customer());
       if (!item.ok()) return item.status();
-      bytes += item->customer->ByteSizeLong() + 128;
-      pending.push_back(*std::move(item));
-      return absl::OkStatus();
+      const std::size_t item_bytes = item->customer->ByteSizeLong() + 128;
+      return AddToPack(*std::move(item), item_bytes, max_bytes, pending, bytes);
     }
     const absl::StatusOr<record::Photo> photo = GetPhoto(PhotoOf(change));
     if (!photo.ok()) return photo.status();
@@ -78,9 +88,7 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
     if (change.has_withdrawal()) {
       item.withdrawal = true;
       item.photo.set_name(PhotoName(options_.device, *photo));
-      bytes += 256;
-      pending.push_back(std::move(item));
-      return absl::OkStatus();
+      return AddToPack(std::move(item), 256, max_bytes, pending, bytes);
     }
     item.photo = PhotoMessage(options_.device, *photo);
     item.gallery_title = MainPlace(*photo)->gallery_title();
@@ -97,12 +105,7 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
       item_bytes += jpeg->size() + 128;
       item.contents.push_back({rendition.kind(), *std::move(jpeg)});
     }
-    if (!pending.empty() && bytes + item_bytes > max_bytes) {
-      return absl::ResourceExhaustedError("the pack is full");
-    }
-    bytes += item_bytes;
-    pending.push_back(std::move(item));
-    return absl::OkStatus();
+    return AddToPack(std::move(item), item_bytes, max_bytes, pending, bytes);
   };
   const absl::Status status =
       database_.Scan(keys::kPublish, "", keys::Number(static_cast<std::uint64_t>(after)),
@@ -129,17 +132,22 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
   const std::lock_guard lock(mutex_);
   CatalogTransaction transaction(database_);
   std::vector<std::pair<std::int64_t, record::PendingChange>> acknowledged;
+  // What was acknowledged before is not there any more: not to walk over it is all that the
+  // beginning is for.
+  const auto acknowledged_before = static_cast<std::uint64_t>(totals_.host_sequence());
   absl::Status status =
-      transaction.Scan(keys::kPublish, "", [&](std::string_view key, std::string_view value) {
-        const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
-        if (sequence > last_sequence) return false;
-        record::PendingChange change;
-        change.ParseFromArray(value.data(), static_cast<int>(value.size()));
-        acknowledged.emplace_back(sequence, std::move(change));
-        return acknowledged.size() < kAcknowledgedPerCommit;
-      });
+      database_.Scan(keys::kPublish, "", keys::Number(acknowledged_before),
+                     [&](std::string_view key, std::string_view value) {
+                       const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
+                       if (sequence > last_sequence) return false;
+                       record::PendingChange change;
+                       change.ParseFromArray(value.data(), static_cast<int>(value.size()));
+                       acknowledged.emplace_back(sequence, std::move(change));
+                       return acknowledged.size() < kAcknowledgedPerCommit;
+                     });
   if (!status.ok()) return status;
   done = acknowledged.size() < kAcknowledgedPerCommit;
+  if (acknowledged.empty() && last_sequence <= totals_.host_sequence()) return absl::OkStatus();
 
   for (const auto& [sequence, change] : acknowledged) {
     const auto refusal = refusals.find(sequence);
@@ -175,7 +183,8 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
     if (status = transaction.Store(*photo); !status.ok()) return status;
   }
   // No further than what this commit records: the host tells refusals after it again.
-  const std::int64_t heard = done ? last_sequence : acknowledged.back().first;
+  const std::int64_t heard =
+      done || acknowledged.empty() ? last_sequence : acknowledged.back().first;
   totals_.set_host_sequence(std::max(totals_.host_sequence(), heard));
   PutTotals(transaction);
   return Commit(transaction);

@@ -100,11 +100,17 @@ absl::Status Catalog::Withdraw(const std::string& id) {
   if (!photo.ok()) return photo.status();
   const bool kept = photo->state() == pb::LOCAL_PHOTO_STATE_KEPT;
   if ((!IsMissing(*photo) && !kept) || photo->withdraw_due_ms() == 0) return absl::OkStatus();
-  QueueWithdrawal(*photo);
-  if (!kept) {
-    photo->set_state(pb::LOCAL_PHOTO_STATE_WAITING);
-    photo->set_ticket(0);
-    photo->set_state_message("its original is gone; it was taken back from the host");
+  if (IsMissing(*photo) && PromoteCompanion(*photo, nullptr)) {
+    photo->set_withdraw_due_ms(0);
+  } else if (IsAtHost(*photo)) {
+    QueueWithdrawal(*photo);
+    if (!kept) {
+      photo->set_state(pb::LOCAL_PHOTO_STATE_WAITING);
+      photo->set_ticket(0);
+      photo->set_state_message("its original is gone; it was taken back from the host");
+    }
+  } else {
+    photo->set_withdraw_due_ms(0);
   }
   Touch(*photo);
   absl::Status status = transaction.Store(*photo);

@@ -58,7 +58,10 @@ absl::StatusOr<std::optional<RenderTask>> Catalog::NextWaiting() {
     break;
   }
   if (!cursor->status().ok()) return cursor->status();
-  if (photo_id.empty()) return std::nullopt;
+  if (photo_id.empty()) {
+    if (taken_.empty()) lowest_ticket_ = next_ticket_;
+    return std::nullopt;
+  }
 
   absl::StatusOr<record::Photo> photo = GetPhoto(photo_id);
   if (!photo.ok()) return photo.status();

@@ -54,6 +54,22 @@ absl::Status ApplyBatch(const pb::BatchUpdateLocalPhotosRequest& request, record
   return ApplyUpdate(values, path, photo);
 }
 
+// Whether what is asked for can be done to photos that come later.
+absl::Status CheckLater(const pb::BatchUpdateLocalPhotosRequest& request, bool has_galleries) {
+  const auto& paths = request.update_mask().paths();
+  if (!has_galleries) {
+    return Invalid("only a gallery has photos that come later; name one", "and_later");
+  }
+  if (std::find(paths.begin(), paths.end(), "edit") != paths.end()) {
+    return Invalid("an edit is made for photos that are there; leave out and_later", "and_later");
+  }
+  if (!request.add_keywords().empty() || !request.remove_keywords().empty()) {
+    return Invalid("keywords are added to those that photos have; for later ones set all of them",
+                   "and_later");
+  }
+  return absl::OkStatus();
+}
+
 // The same error with the photo that it is about.
 absl::Status About(const absl::Status& status, const std::string& photo) {
   return rpc::Error(status.code(), base::ToStd(status.message()), rpc::ReasonOf(status),
@@ -107,12 +123,8 @@ absl::StatusOr<pb::BatchUpdateLocalPhotosResponse> ControlService::UpdatePhotos(
     if (!photo.ok()) return photo.status();
     take(*photo);
   }
-  const auto& paths = request.update_mask().paths();
-  if (request.and_later() && galleries.empty()) {
-    return Invalid("only a gallery has photos that come later; name one", "and_later");
-  }
-  if (request.and_later() && std::find(paths.begin(), paths.end(), "edit") != paths.end()) {
-    return Invalid("an edit is made for photos that are there; leave out and_later", "and_later");
+  if (request.and_later()) {
+    if (absl::Status good = CheckLater(request, !galleries.empty()); !good.ok()) return good;
   }
   const auto change = [&](std::size_t index, record::Photo& photo) {
     const absl::Status status = ApplyBatch(request, photo);

@@ -72,7 +72,9 @@ bool IsOtherRaw(std::string_view bytes) {
   return bytes.starts_with("IIRO"sv) || bytes.starts_with("IIRS"sv) ||
          bytes.starts_with("MMOR"sv) || bytes.starts_with("IIU\0"sv) ||
          bytes.starts_with("FUJIFILMCCD-RAW"sv) || bytes.starts_with("\0MRM"sv) ||
-         (IsTiffLike(bytes) && bytes.substr(8, 2) == "CR"sv);
+         bytes.starts_with("FOVb"sv) || bytes.substr(6, 8) == "HEAPCCDR"sv ||
+         (IsTiffLike(bytes) && (bytes.substr(8, 2) == "CR"sv || bytes.substr(8, 4) == "IIII"sv ||
+                                bytes.substr(8, 4) == "MMMM"sv));
 }
 
 // ISO base media: the major brand, then compatible ones, inside the first box.

@@ -12,6 +12,7 @@
 #include "lib/imaging/jpeg_header.h"
 #include "lib/imaging/metadata.h"
 #include "lib/imaging/raw_preview.h"
+#include "lib/imaging/raw_tone.h"
 #include "lib/imaging/vips_runtime.h"
 
 namespace proofline::imaging {
@@ -66,6 +67,11 @@ VImage Turned(const VImage& picture, Turn turn) {
     default:
       return turned;
   }
+}
+
+VImage TurnedBack(const VImage& picture, Turn turn) {
+  const VImage lying = Turned(picture, {.mirrored = false, .quarters = (4 - turn.quarters) % 4});
+  return turn.mirrored ? lying.flip(VIPS_DIRECTION_HORIZONTAL) : lying;
 }
 
 // The inverse of AreaBefore.
@@ -216,7 +222,10 @@ void Picture::TakeMetadata(const VImage& lazy) {
     facts_.orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
   }
   turn_ = TurnForOrientation(facts_.orientation);
-  assumed_ = metadata.adobe_rgb ? AssumedColour::kAdobeRgb : AssumedColour::kSrgb;
+  // The rule is one for cameras' JPEGs. Other formats have been through a program, which may have
+  // converted the pixels and kept the tags.
+  const bool adobe_rgb = format_ == ImageFormat::kJpeg && metadata.adobe_rgb;
+  assumed_ = adobe_rgb ? AssumedColour::kAdobeRgb : AssumedColour::kSrgb;
   facts_.width = upright().width;
   facts_.height = upright().height;
 }
@@ -413,8 +422,30 @@ absl::StatusOr<VImage> Picture::RenderRaw(const RenderPlan& plan) const {
   if (!pixels.ok()) return pixels.status();
   Picture picture(bytes_, format_);
   picture.stored_ = {pixels->width(), pixels->height()};
-  picture.developed_ = *pixels;
+  picture.developed_ = LikePreview(*pixels);
   return picture.Render(plan);
+}
+
+// The largest preview knows best how light the camera meant the picture to be.
+VImage Picture::LikePreview(const VImage& developed) const {
+  if (previews_.empty()) return developed;
+  // Both lie as the sensor does.
+  constexpr int kLongEdge = 512;
+  const PixelSize stored = previews_.back().stored;
+  const double scale =
+      std::min(1.0, static_cast<double>(kLongEdge) / std::max(stored.width, stored.height));
+  const PixelSize lying = SizeAfter(stored, previews_.back().turn);
+  const PixelSize upright = {std::max(1, static_cast<int>(lying.width * scale)),
+                             std::max(1, static_cast<int>(lying.height * scale))};
+  const absl::StatusOr<VImage> preview = RenderPreview(
+      previews_.back(), {.turn = turn_, .straighten_degrees = 0, .area = {}, .output = upright});
+  if (!preview.ok()) return developed;
+  try {
+    return WithTonesOf(developed, TurnedBack(*preview, turn_));
+  } catch (const vips::VError&) {
+    vips_error_clear();
+    return developed;
+  }
 }
 
 absl::StatusOr<VImage> Picture::Render(const RenderPlan& plan) const {

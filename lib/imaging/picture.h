@@ -43,7 +43,8 @@ class Picture {
 
   // Exactly plan.output pixels, 8 bit sRGB, three bands, in memory. Decodes no more pixels than the
   // plan needs where the format allows that: of a camera RAW the smallest preview that has them and
-  // shows the same picture, else half or all of its sensor data developed. `plan.turn` begins with
+  // shows the same picture, else half or all of its sensor data developed and made as light as its
+  // largest preview. `plan.turn` begins with
   // stored_to_upright().
   absl::StatusOr<vips::VImage> Render(const RenderPlan& plan) const;
 
@@ -70,6 +71,7 @@ class Picture {
   vips::VImage RenderStraightened(const RenderPlan& plan) const;
   absl::StatusOr<vips::VImage> RenderPreview(const Preview& preview, const RenderPlan& plan) const;
   absl::StatusOr<vips::VImage> RenderRaw(const RenderPlan& plan) const;
+  vips::VImage LikePreview(const vips::VImage& developed) const;
 
   std::string_view bytes_;
   ImageFormat format_;

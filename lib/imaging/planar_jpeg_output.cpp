@@ -8,12 +8,11 @@
 namespace proofline::imaging {
 namespace {
 
-// More than a block of 64 coefficients can take, each with its longest code and all its bits, every
-// byte stuffed.
-constexpr std::size_t kMostBytesOfBlock = 2 * 64 * 27 / 8;
+// More than pictures need, noise at the highest quality aside.
+constexpr std::size_t kMostBytesOfBlock = 128;
 constexpr std::size_t kMostBytesOfHeader = 4096;
 
-// Memory that is large enough for any picture of the size: nothing ever has to grow.
+// Memory that is large enough for pictures of the size: nothing ever has to grow.
 struct Destination {
   jpeg_destination_mgr base;
   JOCTET* bytes;

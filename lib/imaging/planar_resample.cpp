@@ -110,6 +110,7 @@ Plane Through(const zimg_filter_graph* graph, const Plane& plane, PixelSize size
 }  // namespace
 
 Plane Resampled(const Plane& plane, const PlaneArea& area, PixelSize size, double headroom) {
+  if (std::min({plane.width(), plane.height(), size.width, size.height}) < 1) return {};
   const bool across = area.width >= 2 * headroom * size.width;
   const bool down = area.height >= 2 * headroom * size.height;
   if (across || down) {

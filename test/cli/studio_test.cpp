@@ -27,6 +27,7 @@ class FakeStudio : public v1::StudioControlService::Service {
   }
 
   std::vector<v1::UpdateLocalPhotoRequest> updates;
+  std::vector<v1::BatchUpdateLocalPhotosRequest> batches;
   std::vector<v1::GetStudioStatusResponse> statuses;
 
  private:
@@ -70,6 +71,14 @@ class FakeStudio : public v1::StudioControlService::Service {
                                 v1::LocalPhoto* response) override {
     updates.push_back(*request);
     *response->mutable_photo() = request->photo();
+    return grpc::Status::OK;
+  }
+
+  grpc::Status BatchUpdateLocalPhotos(Context*, const v1::BatchUpdateLocalPhotosRequest* request,
+                                      v1::BatchUpdateLocalPhotosResponse* response) override {
+    batches.push_back(*request);
+    response->set_photos(3);
+    response->set_changed(2);
     return grpc::Status::OK;
   }
 
@@ -136,27 +145,53 @@ TEST_CASE("a photo is found by name, gallery and identifier, identifier alone, a
   CHECK(refused.err.find("PHOTO_NOT_FOUND") != std::string::npos);
 }
 
-TEST_CASE("set changes exactly what its flags name") {
+TEST_CASE("set changes exactly what its flags name, in one call for all") {
   Line line;
-  const Ran ran = line.Run({"set", "p1", "p3", "--title", "", "--keyword", "a", "--keyword", "b c",
-                            "--field", "class=", "--field", "house=red", "--rating", "-1"});
+  const Ran ran = line.Run({"set", "p1", "Winter", "--title", "", "--keyword", "a", "--keyword",
+                            "b c", "--field", "class=", "--field", "house=red", "--rating", "-1"});
   INFO(ran.err);
   REQUIRE(ran.exit_code == 0);
-  REQUIRE(line.studio.updates.size() == 2);
-  const v1::UpdateLocalPhotoRequest& update = line.studio.updates[0];
-  CHECK(update.photo().name() == "studios/demo/galleries/summer-1/photos/p1");
-  const std::vector<std::string> paths(update.update_mask().paths().begin(),
-                                       update.update_mask().paths().end());
+  CHECK(ran.out == "changed 2 of 3 photos; the others had the values already\n");
+  REQUIRE(line.studio.batches.size() == 1);
+  const v1::BatchUpdateLocalPhotosRequest& batch = line.studio.batches[0];
+  REQUIRE(batch.names_size() == 2);
+  CHECK(batch.names(0) == "studios/demo/galleries/summer-1/photos/p1");
+  CHECK(batch.names(1) == "studios/demo/galleries/winter-2");
+  const std::vector<std::string> paths(batch.update_mask().paths().begin(),
+                                       batch.update_mask().paths().end());
   CHECK(paths == std::vector<std::string>{"metadata.title", "metadata.rating", "metadata.keywords",
-                                          "metadata.fields"});
-  const v1::Metadata& metadata = update.photo().metadata();
+                                          "metadata.fields.class", "metadata.fields.house"});
+  const v1::Metadata& metadata = batch.values().metadata();
   CHECK(metadata.title().empty());
   CHECK(metadata.rating() == -1);
   CHECK(metadata.keywords_size() == 2);
   CHECK(metadata.fields().size() == 1);
   CHECK(metadata.fields().at("house") == "red");
+  CHECK_FALSE(batch.and_later());
+}
+
+TEST_CASE("set takes lists of keywords, clears fields, and says what is wrong") {
+  Line line;
+  REQUIRE(line.Run({"set", "Summer/p2", "--keywords", "one, two", "--clear", "caption", "--clear",
+                    "fields.class", "--customer", "K-7", "--and-later"})
+              .exit_code == 0);
+  const v1::BatchUpdateLocalPhotosRequest batch = line.studio.batches.at(0);
+  CHECK(batch.values().metadata().keywords_size() == 2);
+  CHECK(batch.values().metadata().keywords(1) == "two");
+  CHECK(batch.values().metadata().customer_reference() == "K-7");
+  CHECK(batch.update_mask().paths_size() == 4);
+  CHECK(batch.and_later());
+  REQUIRE(line.Run({"set", "Summer", "--add-keyword", "x", "--remove-keyword", "y"}).exit_code ==
+          0);
+  CHECK(line.studio.batches.at(1).add_keywords(0) == "x");
+  CHECK(line.studio.batches.at(1).remove_keywords(0) == "y");
   CHECK(line.Run({"set", "p1"}).exit_code == 2);
   CHECK(line.Run({"set", "p1", "--rating", "6"}).exit_code == 2);
+  CHECK(line.Run({"set", "p1", "--clear", "iso"}).exit_code == 2);
+  CHECK(line.Run({"set", "p1", "--title", "x", "--clear", "title"}).exit_code == 2);
+  CHECK(line.Run({"set", "p1", "--field", "class"}).exit_code == 2);
+  CHECK(line.Run({"set", "nowhere", "--title", "x"}).exit_code == 4);
+  CHECK(line.studio.batches.size() == 2);
 }
 
 TEST_CASE("edit keeps what it does not name and applies to a whole gallery") {

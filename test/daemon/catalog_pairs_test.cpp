@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 
+#include "lib/base/text.h"
 #include "test/daemon/studio_fixture.h"
 
 namespace proofline::studio::test {
@@ -107,8 +108,8 @@ TEST_CASE("a pair that loses a half stays the photo") {
   SECTION("the RAW file") {
     fs::remove(studio.path("IMG_1.CR2"));
     studio.Record({"IMG_1.CR2"});
-    CHECK(studio.At("IMG_1.JPG").companions().empty());
-    CHECK_FALSE(studio.catalog().FindFile(studio.path("IMG_1.CR2")).has_value());
+    CHECK(studio.At("IMG_1.JPG").companions(0).gone());
+    CHECK(studio.catalog().FindFile(studio.path("IMG_1.CR2"))->gone);
     CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 0);
   }
   SECTION("the JPEG: the RAW file is the original from then on") {
@@ -385,11 +386,12 @@ TEST_CASE("waiting for a copy that is being rendered ends when it fails, and on 
   CHECK_FALSE(*known);
 }
 
-TEST_CASE("a thousand files of a hundred contents, met by several renderers, are a hundred photos") {
+TEST_CASE(
+    "a thousand files of a hundred contents, met by several renderers, are a hundred photos") {
   Studio studio;
   std::vector<std::string> names;
   for (int i = 0; i < 1000; ++i) {
-    names.push_back("f" + std::to_string(i % 7) + "/" + std::to_string(i) + ".jpg");
+    names.push_back(std::to_string(i % 7) + "/" + std::to_string(i) + ".jpg");
     WriteFile(studio.path(names.back()), "content " + std::to_string(100 + i % 100));
   }
   studio.Record(names);
@@ -417,7 +419,7 @@ TEST_CASE("a thousand files of a hundred contents, met by several renderers, are
   CHECK(rendered == 100);
   CHECK(Photos(studio) == 100);
   CHECK(studio.Pending().size() == 100);
-  CHECK(studio.At("f0/0.jpg").places_size() == 10);
+  CHECK(studio.At("0/0.jpg").places_size() == 10);
 }
 
 }  // namespace

@@ -128,7 +128,9 @@ TEST_CASE("a new edit has the photo rendered and sent again") {
   REQUIRE(task.has_value());
   CHECK(task->edit.rotation_degrees == 90);
   CHECK_FALSE(task->maybe_known);
-  REQUIRE(studio.catalog().FinishRendered(*task, FakeRenditions("a"), true).ok());
+  imaging::Renditions turned = FakeRenditions("a");
+  for (imaging::Rendition& one : turned.renditions) one.jpeg = FakeJpeg(one.kind + ", turned");
+  REQUIRE(studio.catalog().FinishRendered(*task, turned, true).ok());
   const PendingPublish pending = studio.Pending().at(0);
   CHECK(pending.contents.size() == 2);
   CHECK(pending.photo.edit().rotation_degrees() == 90);
@@ -185,6 +187,26 @@ TEST_CASE("what the host has when a stream opens counts as acknowledged") {
   studio.RenderAll();
   REQUIRE(studio.catalog().HostOpened(studio.Pending().at(0).sequence).ok());
   CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_PUBLISHED) == 1);
+}
+
+TEST_CASE("refusals that come with the opening count, and what is unsure is sent again") {
+  Studio studio;
+  for (const char* name : {"a.jpg", "b.jpg", "c.jpg", "d.jpg"}) studio.Add(name, name);
+  studio.RenderAll();
+  const std::vector<PendingPublish> sent = studio.Pending();
+  REQUIRE(studio.catalog()
+              .HostOpened(sent[3].sequence, {{sent[1].sequence, {"SIZE_INVALID", "no size"}}},
+                          sent[2].sequence)
+              .ok());
+  CHECK(studio.At("b.jpg").state() == pb::LOCAL_PHOTO_STATE_REFUSED);
+  CHECK(studio.At("d.jpg").state() == pb::LOCAL_PHOTO_STATE_PUBLISHED);
+  const std::vector<PendingPublish> again = studio.Pending();
+  REQUIRE(again.size() == 2);
+  CHECK(again[0].sequence > sent[3].sequence);
+  CHECK(again[0].photo.file_name() == "a.jpg");
+  CHECK(again[0].contents.size() == 2);
+  CHECK(again[1].photo.file_name() == "c.jpg");
+  CHECK(studio.catalog().host_sequence() == sent[3].sequence);
 }
 
 TEST_CASE("photos that the selection keeps are not published") {

@@ -42,8 +42,8 @@ class Line {
 
   // Waits until nothing settles any more.
   void Rest() {
-    watcher_->Rescan();
     const auto before = watcher_->roots()[0].scanned;
+    watcher_->Rescan();
     REQUIRE(Eventually([&] { return watcher_->roots()[0].scanned != before; }));
     REQUIRE(Eventually([&] { return ingest_->settling() == 0; }));
   }
@@ -273,7 +273,7 @@ TEST_CASE("twenty thousand files are met, known, and nothing the next time") {
   line.Stop();
   line.studio.Open();
   CHECK(line.studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 20'000);
-  const std::int64_t changes = line.studio.catalog().changes().current();
+  const auto changes = line.studio.catalog().changes().current();
   line.Start();
   line.Rest();
   CHECK(line.studio.catalog().changes().current() == changes);

@@ -140,6 +140,10 @@ TEST_CASE("later photos are for galleries, and edits are not for later") {
   request.set_and_later(true);
   request.mutable_update_mask()->add_paths("edit");
   CHECK(absl::IsInvalidArgument(b.Update(request).status()));
+  request = EventOf(b.Gallery("a/1.jpg"), "Fair");
+  request.set_and_later(true);
+  request.add_add_keywords("fair");
+  CHECK(absl::IsInvalidArgument(b.Update(request).status()));
 }
 
 }  // namespace

@@ -32,6 +32,14 @@ TEST_CASE("a capture time without an offset is the camera's clock read as UTC") 
   CHECK_FALSE(metadata.has_capture_utc_offset_minutes());
 }
 
+TEST_CASE("where a picture was taken is told in the words of people") {
+  imaging::ImageFacts facts;
+  facts.location = "Bundesplatz, Bern";
+  CHECK(MetadataFromFacts(facts).location() == "Bundesplatz, Bern");
+  facts.location = std::string(3'000, 'x');
+  CHECK(MetadataFromFacts(facts).location().size() == 1'000);
+}
+
 TEST_CASE("a capture time that is none is left out") {
   for (const char* text : {"", "yesterday", "2024-13-45T99:99:99", "2024"}) {
     imaging::ImageFacts facts;

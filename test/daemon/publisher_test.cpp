@@ -29,6 +29,10 @@ class Host final : public pb::SyncService::Service {
       response.mutable_opened()->set_last_sequence(last);
       response.mutable_opened()->set_window_bytes(window);
       response.mutable_opened()->set_max_pack_bytes(64 << 10);
+      heard = request.open().heard_sequence();
+      for (const auto& [sequence, name] : refused) {
+        if (sequence > heard) *response.mutable_opened()->add_refusals() = RefusalOf(sequence);
+      }
     }
     stream->Write(response);
     std::set<std::string> headers;
@@ -56,10 +60,7 @@ class Host final : public pb::SyncService::Service {
       acknowledgement.mutable_acknowledgement()->set_last_sequence(sent_last);
       for (const auto& [sequence, name] : refused) {
         if (sequence > sent_last) continue;
-        auto& refusal = *acknowledgement.mutable_acknowledgement()->add_refusals();
-        refusal.set_sequence(sequence);
-        refusal.set_reason("DIGEST_MISMATCH");
-        refusal.set_message("it is not what it says");
+        *acknowledgement.mutable_acknowledgement()->add_refusals() = RefusalOf(sequence);
       }
       if (context->IsCancelled()) return grpc::Status::CANCELLED;
       stream->Write(acknowledgement);
@@ -68,6 +69,10 @@ class Host final : public pb::SyncService::Service {
   }
 
   bool Take(const pb::PublishEntry& entry, std::map<std::string, std::string>& header_of) {
+    if (entry.has_customer()) {
+      customers[entry.customer().name()] = entry.customer();
+      return true;
+    }
     const pb::PhotoChange& change = entry.photo();
     if (refuse_file == change.photo().file_name()) refused[entry.sequence()] = refuse_file;
     for (const pb::RenditionData& data : change.renditions()) {
@@ -110,8 +115,17 @@ class Host final : public pb::SyncService::Service {
   std::string broken;
   std::map<std::string, pb::Photo> photos;
   std::map<std::int64_t, std::string> refused;
+  std::map<std::string, pb::Customer> customers;
+  std::int64_t heard = 0;
 
  private:
+  static pb::PublishRefusal RefusalOf(std::int64_t sequence) {
+    pb::PublishRefusal refusal;
+    refusal.set_sequence(sequence);
+    refusal.set_reason("DIGEST_MISMATCH");
+    refusal.set_message("it is not what it says");
+    return refusal;
+  }
   grpc::Status Broken(const char* what) {
     const std::lock_guard lock(mutex);
     broken = what;
@@ -212,6 +226,67 @@ TEST_CASE("a refused photo does not hold up the others") {
   CHECK(p.AllPublished(7));
   CHECK(Eventually([&] { return p.studio.Count(pb::LOCAL_PHOTO_STATE_REFUSED) == 1; }));
   CHECK(p.studio.At("g/3.jpg").state_message() == "it is not what it says");
+}
+
+TEST_CASE("a photo whose refusal was lost with its stream does not look published") {
+  Publishing p;
+  p.host.refuse_file = "3.jpg";
+  p.host.hold_acknowledgements = true;
+  p.AddPhotos(0, 8, 1000);
+  TestServer server(p.host);
+  {
+    ProofPublisher publisher(server.Channel(), "the host", p.studio.catalog(), p.metrics);
+    publisher.Start();
+    REQUIRE(Eventually([&] { return p.Host(&Host::last) == p.studio.catalog().last_sequence(); }));
+    publisher.Stop();
+  }
+  CHECK(p.studio.Count(pb::LOCAL_PHOTO_STATE_RENDERED) == 8);
+  {
+    const std::lock_guard lock(p.host.mutex);
+    p.host.hold_acknowledgements = false;
+  }
+  {
+    ProofPublisher publisher(server.Channel(), "the host", p.studio.catalog(), p.metrics);
+    publisher.Start();
+    CHECK(p.AllPublished(7));
+    publisher.Stop();
+  }
+  CHECK(p.studio.At("g/3.jpg").state() == pb::LOCAL_PHOTO_STATE_REFUSED);
+  CHECK(p.studio.At("g/3.jpg").state_message() == "it is not what it says");
+  // Heard now: the host need not tell it again.
+  ProofPublisher publisher(server.Channel(), "the host", p.studio.catalog(), p.metrics);
+  publisher.Start();
+  REQUIRE(Eventually([&] { return publisher.state().connected; }));
+  CHECK(p.Host(&Host::heard) == p.studio.catalog().last_sequence());
+}
+
+TEST_CASE("new metadata of many photos costs the records and no rendition") {
+  constexpr int kPhotos = 50;
+  Publishing p;
+  p.AddPhotos(0, kPhotos, 20'000);
+  TestServer server(p.host);
+  ProofPublisher publisher(server.Channel(), "the host", p.studio.catalog(), p.metrics);
+  publisher.Start();
+  REQUIRE(p.AllPublished(kPhotos));
+  const std::int64_t before = p.studio.catalog().counts().sent_bytes;
+  CHECK(p.Host(&Host::renditions) == 2 * kPhotos);
+  std::vector<std::string> ids;
+  for (int i = 0; i < kPhotos; ++i) {
+    ids.push_back(p.studio.At("g/" + std::to_string(i) + ".jpg").id());
+  }
+  const auto changed =
+      p.studio.catalog().UpdateMany(ids, [](std::size_t index, record::Photo& photo) {
+        photo.mutable_entered()->set_subject(std::to_string(index));
+        photo.add_entered_fields("subject");
+        return absl::OkStatus();
+      });
+  REQUIRE(changed.ok());
+  CHECK(*changed == kPhotos);
+  REQUIRE(p.AllPublished(kPhotos));
+  publisher.Stop();
+  CHECK(p.Host(&Host::renditions) == 2 * kPhotos);
+  CHECK(p.studio.catalog().counts().sent_bytes - before < kPhotos * 1'000);
+  for (const auto& [name, photo] : p.host.photos) CHECK_FALSE(photo.metadata().subject().empty());
 }
 
 TEST_CASE("a host that comes late is found, and one that is away is told of in plain words") {

@@ -12,9 +12,10 @@ namespace fs = std::filesystem;
 // A renderer with real workers. The ingest does not run: what goes back to settling stays there.
 class Rendering {
  public:
-  Rendering() : ingest({std::chrono::seconds(1), std::chrono::seconds(1)}, studio.catalog()) {
+  explicit Rendering(const char* worker = PROOFLINE_WORKER)
+      : ingest({std::chrono::seconds(1), std::chrono::seconds(1)}, studio.catalog()) {
     imaging::WorkerPool::Options options;
-    options.worker_path = PROOFLINE_WORKER;
+    options.worker_path = worker;
     options.workers = 1;
     absl::StatusOr<std::unique_ptr<imaging::WorkerPool>> made =
         imaging::WorkerPool::Create(options);
@@ -110,6 +111,18 @@ TEST_CASE("a file that is not as it settled goes back to settling") {
     CHECK(r.studio.At(name).state() == pb::LOCAL_PHOTO_STATE_WAITING);
     CHECK(r.studio.At(name).ticket() == 0);
   }
+}
+
+TEST_CASE("a file that a worker saw changing goes back to settling, even if it looks as before") {
+  proofline::test::TempDir folder;
+  const std::filesystem::path worker = folder / "saw-a-change";
+  fs::create_symlink(PROOFLINE_TEST_WORKER, worker);
+  Rendering r(worker.c_str());
+  r.studio.Add("a.tif", Tiff(64, 48));
+  r.renderer->Start();
+  REQUIRE(Eventually([&] { return r.ingest.settling() == 1; }));
+  CHECK(r.studio.At("a.tif").state() == pb::LOCAL_PHOTO_STATE_WAITING);
+  CHECK(r.studio.At("a.tif").ticket() == 0);
 }
 
 TEST_CASE("a second identical file is not rendered") {

@@ -24,7 +24,12 @@ TEST_CASE("formats are known by their content") {
                     "ftypcrx \0\0\0\x01"
                     "crx isom"sv) == ImageFormat::kRaw);
   CHECK(SniffFormat("FUJIFILMCCD-RAW 0201"sv) == ImageFormat::kRaw);
-  CHECK(SniffFormat("II*\0\x10\0\0\0CR\x02\0"sv) == ImageFormat::kRaw);
+  // Canon, Phase One, Sigma, Panasonic, Olympus.
+  for (std::string_view raw : {"II*\0\x10\0\0\0CR\x02\0"sv, "II\x1A\0\0\0HEAPCCDR\x02\0"sv,
+                               "II*\0\x10\0\0\0IIII"sv, "FOVb\x01\0\x02\0\0\0\0\0"sv,
+                               "IIU\0\x18\0\0\0\x88\xE7\x74\xD8"sv, "IIRO\x08\0\0\0\x0C\0\0\0"sv}) {
+    CHECK(SniffFormat(raw) == ImageFormat::kRaw);
+  }
 }
 
 TEST_CASE("a TIFF that describes sensor data is a RAW file") {

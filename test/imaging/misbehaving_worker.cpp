@@ -41,6 +41,9 @@ void Answer(const std::string& behaviour) {
     for (int i = 0; i < 2; ++i) reply.add_outputs()->set_bytes(std::uint64_t{1} << 40);
   } else if (behaviour == "promises-without-file") {
     reply.add_outputs()->set_bytes(100);
+  } else if (behaviour == "saw-a-change") {
+    reply.set_code(static_cast<int>(absl::StatusCode::kAborted));
+    reply.set_reason("the file changed while it was read; try again later");
   }
   if (behaviour == "talks-nonsense") {
     static_cast<void>(SendPacket(kWorkerSocket, "\xFF\xFF\xFF", -1));

@@ -81,6 +81,27 @@ TEST_CASE("the preview of a RAW is used where it has the pixels") {
                      Proof(raw, 400, crop).jpeg) < 2);
 }
 
+TEST_CASE("a developed RAW is as light as the preview that customers have seen") {
+  const VImage scene = RawScene(1200, 800);
+  // A camera's own curve: lighter shadows, softer lights.
+  VImage shown = ((scene / 255.0).pow(0.7) * 235.0)
+                     .cast(VIPS_FORMAT_UCHAR)
+                     .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB));
+  for (int orientation : {1, 6, 7}) {
+    INFO("orientation " << orientation);
+    const std::string jpeg = Encoded(shown.resize(0.25), ".jpg[Q=96,subsample_mode=off]");
+    const std::string plain = RawFile({.scene = scene, .orientation = orientation});
+    const std::string raw = RawFile({.scene = scene, .orientation = orientation, .preview = jpeg});
+    const std::string small = Proof(raw, 300).jpeg;
+    for (int long_edge : {500, 1200}) {
+      const Rendition proof = Proof(raw, long_edge);
+      CHECK(proof.width == Proof(plain, long_edge).width);
+      CHECK(test::DeltaE(small, proof.jpeg) < 2);
+      CHECK(test::DeltaE(small, Proof(plain, long_edge).jpeg) > 4);
+    }
+  }
+}
+
 TEST_CASE("a RAW is turned upright once, developed or not") {
   const VImage lying = RawScene(900, 600);
   const struct {

@@ -130,6 +130,16 @@ TEST_CASE("answers that make no sense are not believed") {
   }
 }
 
+TEST_CASE("a file that changes while it is read is no failure of its picture") {
+  Trouble trouble("saw-a-change");
+  const absl::Status status = trouble.pool().MakeRenditions(trouble.original(), {}).status();
+  CHECK(absl::IsAborted(status));
+  Says(status, "changed while it was read");
+  // The same worker goes on.
+  CHECK(trouble.pool().stats().retries == 0);
+  CHECK(trouble.pool().WorkerPids().size() == 1);
+}
+
 TEST_CASE("a worker that writes without end is not held up by it") {
   Trouble trouble("chats");
   CHECK(trouble.Inspect().ok());
