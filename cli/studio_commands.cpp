@@ -235,6 +235,8 @@ void AddStudioCommands(CLI::App& root, Program& program) {
   AddListVerbs(*group, program, target);
   AddStudioMetadataVerbs(*group, program, target);
   AddStudioEditVerbs(*group, program, target);
+  AddStudioPictureVerbs(*group, program, target);
+  AddStudioSelectVerbs(*group, program, target);
   AddStudioCustomerVerbs(*group, program, target);
   AddWorkVerbs(*group, program, target);
 }

@@ -14,51 +14,12 @@ namespace {
 using Stub = v1::StudioControlService::Stub;
 using base::Concat;
 using Target = std::shared_ptr<StudioTarget>;
-// Puts what the flags say into a request that has the photo's name and its current values.
-using Change = std::function<void(v1::UpdateLocalPhotoRequest&)>;
 
 struct EditFlags {
   std::vector<std::string> photos;
   std::optional<std::string> rotate, straighten, crop;
   bool reset = false;
 };
-
-// Changes one photo after the other; each is durable by itself, an error ends it.
-absl::Status ChangePhotos(Program& program, const StudioTarget& target,
-                          const std::vector<std::string>& texts, const Change& change) {
-  const auto client = DialStudio(program, target);
-  if (!client.ok()) return client.status();
-  const auto photos = StudioNames(*client).Photos(texts);
-  if (!photos.ok()) return photos.status();
-  if (photos->empty()) return absl::NotFoundError("the named galleries hold no photos");
-  Progress progress(program.output);
-  std::int64_t changed = 0;
-  for (const v1::LocalPhoto& local : *photos) {
-    v1::UpdateLocalPhotoRequest request;
-    request.mutable_photo()->set_name(local.photo().name());
-    request.mutable_photo()->set_etag(local.photo().etag());
-    *request.mutable_photo()->mutable_metadata() = local.photo().metadata();
-    *request.mutable_photo()->mutable_edit() = local.photo().edit();
-    change(request);
-    const auto response = client->Call(&Stub::UpdateLocalPhoto, request);
-    if (!response.ok()) {
-      progress.Clear();
-      if (changed > 0) {
-        program.output.Note(Concat(changed, " photos before it were changed"));
-      }
-      return response.status();
-    }
-    progress.Show("changed", ++changed, static_cast<std::int64_t>(photos->size()));
-    if (program.output.json()) program.output.Json(*response);
-  }
-  progress.Clear();
-  if (!program.output.json() && !program.output.quiet()) {
-    program.output.Line(Concat("changed ", changed == 1
-                                               ? ShortName(photos->front().photo().name(), 1)
-                                               : Concat(changed, " photos")));
-  }
-  return absl::OkStatus();
-}
 
 absl::Status Edit(Program& program, const StudioTarget& target, const EditFlags& flags) {
   std::optional<int> rotation;
@@ -97,6 +58,42 @@ constexpr char kPhotosHelp[] =
     "photos";
 
 }  // namespace
+
+absl::Status ChangePhotos(Program& program, const StudioTarget& target,
+                          const std::vector<std::string>& texts, const PhotoChange& change) {
+  const auto client = DialStudio(program, target);
+  if (!client.ok()) return client.status();
+  const auto photos = StudioNames(*client).Photos(texts);
+  if (!photos.ok()) return photos.status();
+  if (photos->empty()) return absl::NotFoundError("the named galleries hold no photos");
+  Progress progress(program.output);
+  std::int64_t changed = 0;
+  for (const v1::LocalPhoto& local : *photos) {
+    v1::UpdateLocalPhotoRequest request;
+    request.mutable_photo()->set_name(local.photo().name());
+    request.mutable_photo()->set_etag(local.photo().etag());
+    *request.mutable_photo()->mutable_metadata() = local.photo().metadata();
+    *request.mutable_photo()->mutable_edit() = local.photo().edit();
+    change(request);
+    const auto response = client->Call(&Stub::UpdateLocalPhoto, request);
+    if (!response.ok()) {
+      progress.Clear();
+      if (changed > 0) {
+        program.output.Note(Concat(changed, " photos before it were changed"));
+      }
+      return response.status();
+    }
+    progress.Show("changed", ++changed, static_cast<std::int64_t>(photos->size()));
+    if (program.output.json()) program.output.Json(*response);
+  }
+  progress.Clear();
+  if (!program.output.json() && !program.output.quiet()) {
+    program.output.Line(Concat("changed ", changed == 1
+                                               ? ShortName(photos->front().photo().name(), 1)
+                                               : Concat(changed, " photos")));
+  }
+  return absl::OkStatus();
+}
 
 void AddStudioEditVerbs(CLI::App& group, Program& program, const Target& target) {
   auto edit_flags = std::make_shared<EditFlags>();

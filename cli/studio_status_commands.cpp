@@ -1,5 +1,10 @@
 // proofline studio status and wait.
+#include <chrono>
+#include <cmath>
+#include <optional>
+
 #include "cli/exit_code.h"
+#include "cli/pace.h"
 #include "cli/progress.h"
 #include "cli/studio_verbs.h"
 #include "cli/text.h"
@@ -22,7 +27,9 @@ std::string Brief(const Status& status) {
   std::string text =
       Concat(status.published(), " published, ", status.rendered(), " to send, ", status.waiting(),
              " to render, ", status.settling(), " settling, ", status.failed(), " failed");
+  if (status.kept() > 0) text += Concat(", ", status.kept(), " kept");
   if (status.paused()) text += ", paused";
+  if (!status.resting_message().empty()) text += ", resting";
   if (!status.host_connected()) text += ", host not connected";
   return text;
 }
@@ -37,7 +44,9 @@ void PrintStatus(Output& output, const Status& status) {
                  {"device", status.device()},
                  {"host", status.host_connected() ? "connected" : "not connected"},
                  {"host message", status.host_message()},
-                 {"work", status.paused() ? "paused" : "running"},
+                 {"work", status.paused()                    ? std::string("paused")
+                          : status.resting_message().empty() ? std::string("running")
+                                                             : status.resting_message()},
                  {"settling", std::to_string(status.settling())},
                  {"waiting", std::to_string(status.waiting())},
                  {"rendered", std::to_string(status.rendered())},
@@ -67,19 +76,65 @@ absl::Status FollowStatus(Program& program, const StudioTarget& target,
       program.wait_limit(), on_status);
 }
 
-absl::Status ShowStatus(Program& program, const StudioTarget& target, bool watch) {
-  if (watch) {
-    const absl::Status watched = FollowStatus(program, target, [&](const Status& status) {
-      if (program.output.json()) {
-        program.output.Json(status);
-      } else {
-        program.output.Line(Printable(Brief(status)));
-      }
-      return false;
-    });
-    // Watching for a while is what was asked for: its end is no failure.
-    return absl::IsDeadlineExceeded(watched) ? absl::OkStatus() : watched;
+// Paces of what is under way, for one who watches.
+class Live {
+ public:
+  // The figures with their paces, in one line: "… 312 to render (4.2/s, 1m 14s left)".
+  std::string Take(const Status& status) {
+    const base::SteadyTime now = base::RealClock().Now();
+    rendered_.Add(now, status.rendered() + status.published() + status.kept() + status.failed());
+    published_.Add(now, status.published());
+    bytes_.Add(now, status.sent_bytes());
+    std::string text = Brief(status);
+    const auto add = [&text](const Pace& pace, std::string_view what, std::int64_t left) {
+      const std::optional<double> per_second = pace.PerSecond();
+      if (left == 0 || !per_second.has_value() || *per_second <= 0) return;
+      text += Concat("; ", what, " ", NumberText(std::round(*per_second * 10) / 10), "/s");
+      if (const auto time = pace.TimeFor(left)) text += Concat(", ", TimeLeft(*time), " left");
+    };
+    add(rendered_, "rendering", status.waiting());
+    add(published_, "sending", status.rendered() + status.waiting());
+    const std::optional<double> bytes = bytes_.PerSecond();
+    if (status.rendered() > 0 && bytes.has_value() && *bytes > 0) {
+      text += Concat(", ", SizeText(static_cast<std::int64_t>(*bytes)), "/s");
+    }
+    return text;
   }
+
+ private:
+  static std::string TimeLeft(base::Duration time) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(time).count();
+    if (seconds < 60) return Concat(seconds, " s");
+    if (seconds < 3600) return Concat(seconds / 60, " min ", seconds % 60, " s");
+    return Concat(seconds / 3600, " h ", seconds % 3600 / 60, " min");
+  }
+
+  Pace rendered_;
+  Pace published_;
+  Pace bytes_;
+};
+
+// On a terminal one line that changes, elsewhere one line for each change.
+absl::Status WatchStatus(Program& program, const StudioTarget& target) {
+  Live live;
+  Progress progress(program.output);
+  const absl::Status watched = FollowStatus(program, target, [&](const Status& status) {
+    const std::string text = live.Take(status);
+    if (program.output.json()) {
+      program.output.Json(status);
+    } else if (program.output.shows_progress()) {
+      progress.Show(text);
+    } else {
+      program.output.Line(Printable(text));
+    }
+    return false;
+  });
+  // Watching for a while is what was asked for: its end is no failure.
+  return absl::IsDeadlineExceeded(watched) ? absl::OkStatus() : watched;
+}
+
+absl::Status ShowStatus(Program& program, const StudioTarget& target, bool watch) {
+  if (watch) return WatchStatus(program, target);
   const auto client = DialStudio(program, target);
   if (!client.ok()) return client.status();
   const auto status = client->Call(&Service::Stub::GetStudioStatus, v1::GetStudioStatusRequest());
@@ -113,7 +168,10 @@ void AddStudioStatusVerbs(CLI::App& group, Program& program, const Target& targe
                              "proofline studio status --watch", [&program, target, watch] {
                                return ShowStatus(program, *target, *watch);
                              });
-  status->add_flag("--watch", *watch, "Go on and print a line at every change");
+  status->add_flag("--watch", *watch, "As the verb watch");
+  AddVerb(group, program, "watch",
+          "Watch the work with its pace and the time left; on a terminal in one line",
+          "proofline studio watch", [&program, target] { return WatchStatus(program, *target); });
 
   auto flags = std::make_shared<WaitFlags>();
   CLI::App* wait =

@@ -1,8 +1,10 @@
 // Between the files of the studio group.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/program.h"
 #include "cli/studio_names.h"
@@ -16,6 +18,19 @@ struct StudioTarget {
 
 absl::StatusOr<StudioClient> DialStudio(const Program& program, const StudioTarget& target);
 
+// Puts what the flags say into a request that has the photo's name and its current values.
+using PhotoChange = std::function<void(v1::UpdateLocalPhotoRequest&)>;
+// Changes the photos that the texts name, one after the other; each is durable by itself, an error
+// ends it.
+absl::Status ChangePhotos(Program& program, const StudioTarget& target,
+                          const std::vector<std::string>& texts, const PhotoChange& change);
+
+// `rotate`, `straighten`, `crop` and `reset`.
+void AddStudioPictureVerbs(CLI::App& group, Program& program,
+                           const std::shared_ptr<StudioTarget>& target);
+// `process`, `select` and `contact-sheet`.
+void AddStudioSelectVerbs(CLI::App& group, Program& program,
+                          const std::shared_ptr<StudioTarget>& target);
 // `edit`.
 void AddStudioEditVerbs(CLI::App& group, Program& program,
                         const std::shared_ptr<StudioTarget>& target);

@@ -360,9 +360,9 @@ class Catalog {
 
   // ---- Built anew; catalog_rebuild.cpp
 
-  // Until the host has been asked (REOPENING, ASKING) what is found is rendered but nothing may be published: photos that the
-  // host knows are to get back the ids they have there. While it is SEARCHING, originals of such
-  // photos may not have been found yet.
+  // Until the host has been asked (REOPENING, ASKING) what is found is rendered but nothing may be
+  // published: photos that the host knows are to get back the ids they have there. While it is
+  // SEARCHING, originals of such photos may not have been found yet.
   record::CatalogPhase phase() const;
   // Has every photo read again and compared with what the host says it has. Keeps what people
   // entered, and first a copy of the catalog as it is in the folder `copy`. Nothing may be

@@ -150,12 +150,11 @@ absl::Status Catalog::RecordSettled(const std::vector<SettledPath>& settled,
 bool Catalog::IsElsewhere(const Settling& settling, const record::Place& place) {
   const FileStamp stamp = StampOf(place);
   if (stamp.inode == 0) return false;
-  const bool in_batch = std::any_of(settling.settled.begin(), settling.settled.end(),
-                                    [&](const SettledPath& other) {
-                                      return other.reading.is_file() &&
-                                             other.path != place.path() &&
-                                             other.reading.stamp.SameContent(stamp);
-                                    });
+  const bool in_batch =
+      std::any_of(settling.settled.begin(), settling.settled.end(), [&](const SettledPath& other) {
+        return other.reading.is_file() && other.path != place.path() &&
+               other.reading.stamp.SameContent(stamp);
+      });
   return in_batch || (settling.elsewhere && settling.elsewhere(stamp));
 }
 
@@ -354,7 +353,8 @@ absl::Status Catalog::StoreMoved(Settling& settling, const record::Photo& before
       photo.set_withdraw_due_ms(NowMs() + options_.grace.count());
     }
   } else {
-    photo.set_withdraw_due_ms(0);
+    // What the selection keeps is to be withdrawn although its file is here.
+    if (photo.state() != pb::LOCAL_PHOTO_STATE_KEPT) photo.set_withdraw_due_ms(0);
   }
   const record::Place& from = *MainPlace(before);
   const record::Place& to = *MainPlace(photo);

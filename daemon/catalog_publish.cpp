@@ -272,7 +272,7 @@ absl::Status Catalog::RepublishAfter(std::int64_t last_sequence) {
     photo->set_published_sequence(0);
     if (photo->withdrawn()) {
       // What the host has gone back to may have the photo again.
-      if (IsMissing(*photo)) QueueWithdrawal(*photo);
+      if (IsMissing(*photo) || photo->kept()) QueueWithdrawal(*photo);
     } else if (photo->state() == pb::LOCAL_PHOTO_STATE_PUBLISHED ||
                photo->state() == pb::LOCAL_PHOTO_STATE_RENDERED) {
       Unmake(*photo, "the host has lost it; it is made and sent again");

@@ -94,8 +94,8 @@ absl::Status Catalog::Reopen() {
   });
   for (std::size_t at = 0; status.ok() && at < ids.size(); at += kReopenedPerCommit) {
     const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto end = ids.begin() +
-                     static_cast<std::ptrdiff_t>(std::min(ids.size(), at + kReopenedPerCommit));
+    const auto end =
+        ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), at + kReopenedPerCommit));
     const std::lock_guard lock(mutex_);
     status = ReopenSome({begin, end});
   }
@@ -276,8 +276,7 @@ absl::Status Catalog::RenameInCustomers(CatalogTransaction& transaction,
         record::Customer customer;
         customer.ParseFromArray(value.data(), static_cast<int>(value.size()));
         bool any = false;
-        for (std::string& name :
-             *customer.mutable_customer()->mutable_share()->mutable_photos()) {
+        for (std::string& name : *customer.mutable_customer()->mutable_share()->mutable_photos()) {
           const auto now = renamed.find(NameOf(name));
           if (now == renamed.end()) continue;
           name.replace(name.rfind('/') + 1, std::string::npos, now->second);

@@ -86,8 +86,8 @@ absl::Status Catalog::PutOffWithdrawal(const std::string& id, base::Duration by)
   if (absl::IsNotFound(photo.status())) return absl::OkStatus();
   if (!photo.ok()) return photo.status();
   if (photo->withdraw_due_ms() == 0) return absl::OkStatus();
-  photo->set_withdraw_due_ms(
-      NowMs() + std::chrono::duration_cast<std::chrono::milliseconds>(by).count());
+  photo->set_withdraw_due_ms(NowMs() +
+                             std::chrono::duration_cast<std::chrono::milliseconds>(by).count());
   absl::Status status = transaction.Store(*photo);
   return status.ok() ? Commit(transaction) : status;
 }
@@ -98,14 +98,17 @@ absl::Status Catalog::Withdraw(const std::string& id) {
   absl::StatusOr<record::Photo> photo = transaction.Photo(id);
   if (absl::IsNotFound(photo.status())) return absl::OkStatus();
   if (!photo.ok()) return photo.status();
-  if (!IsMissing(*photo) || photo->withdraw_due_ms() == 0) return absl::OkStatus();
-  if (PromoteCompanion(*photo, nullptr)) {
+  const bool kept = photo->state() == pb::LOCAL_PHOTO_STATE_KEPT;
+  if ((!IsMissing(*photo) && !kept) || photo->withdraw_due_ms() == 0) return absl::OkStatus();
+  if (IsMissing(*photo) && PromoteCompanion(*photo, nullptr)) {
     photo->set_withdraw_due_ms(0);
   } else if (IsAtHost(*photo)) {
     QueueWithdrawal(*photo);
-    photo->set_state(pb::LOCAL_PHOTO_STATE_WAITING);
-    photo->set_ticket(0);
-    photo->set_state_message("its original is gone; it was taken back from the host");
+    if (!kept) {
+      photo->set_state(pb::LOCAL_PHOTO_STATE_WAITING);
+      photo->set_ticket(0);
+      photo->set_state_message("its original is gone; it was taken back from the host");
+    }
   } else {
     photo->set_withdraw_due_ms(0);
   }
@@ -126,7 +129,8 @@ void Catalog::TakeWithdrawn(std::int64_t sequence, const Refusal* refusal, recor
     return;
   }
   spdlog::warn("the host did not take back the photo {}: {}", photo.id(), refusal->message);
-  if (refusal->reason == "OPEN_ORDER" && IsMissing(photo)) {
+  if (refusal->reason == "OPEN_ORDER" &&
+      (IsMissing(photo) || photo.state() == pb::LOCAL_PHOTO_STATE_KEPT)) {
     // An order that this device has not heard of yet: once more, later.
     photo.set_withdraw_due_ms(NowMs() + std::max<std::int64_t>(options_.grace.count(), 60'000));
   }

@@ -85,10 +85,10 @@ absl::StatusOr<std::optional<RenderTask>> Catalog::NextWaiting() {
                                                });
     if (!status.ok()) return status;
     // A copy of what is being rendered right now would not be known yet.
-    task.maybe_known = task.maybe_known ||
-                       std::any_of(taken_.begin(), taken_.end(), [&](const auto& other) {
-                         return other.second.size == task.stamp.size;
-                       });
+    task.maybe_known =
+        task.maybe_known || std::any_of(taken_.begin(), taken_.end(), [&](const auto& other) {
+          return other.second.size == task.stamp.size;
+        });
   }
   return task;
 }

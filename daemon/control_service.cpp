@@ -326,23 +326,22 @@ grpc::ServerUnaryReactor* ControlService::RebuildCatalog(
     grpc::CallbackServerContext* context, const pb::RebuildCatalogRequest* /*request*/,
     pb::RebuildCatalogResponse* response) {
   if (parts_.rebuild == nullptr) return NotServed(context, "RebuildCatalog");
-  return rpc::AnswerOn(rebuild_executor_, context, response,
-                       [this]() -> absl::StatusOr<pb::RebuildCatalogResponse> {
-                         const absl::StatusOr<RebuildResult> result =
-                             parts_.rebuild->Run(stopping_.get_token());
-                         if (absl::IsCancelled(result.status())) {
-                           return rpc::Error(absl::StatusCode::kUnavailable,
-                                             "the studio daemon is shutting down; the catalog goes "
-                                             "on being built anew at the next start",
-                                             "STOPPING");
-                         }
-                         if (!result.ok()) return result.status();
-                         pb::RebuildCatalogResponse answer;
-                         answer.set_photos(result->photos);
-                         answer.set_known_photos(result->known_photos);
-                         answer.set_missing_photos(result->missing_photos);
-                         return answer;
-                       });
+  return rpc::AnswerOn(
+      rebuild_executor_, context, response, [this]() -> absl::StatusOr<pb::RebuildCatalogResponse> {
+        const absl::StatusOr<RebuildResult> result = parts_.rebuild->Run(stopping_.get_token());
+        if (absl::IsCancelled(result.status())) {
+          return rpc::Error(absl::StatusCode::kUnavailable,
+                            "the studio daemon is shutting down; the catalog goes "
+                            "on being built anew at the next start",
+                            "STOPPING");
+        }
+        if (!result.ok()) return result.status();
+        pb::RebuildCatalogResponse answer;
+        answer.set_photos(result->photos);
+        answer.set_known_photos(result->known_photos);
+        answer.set_missing_photos(result->missing_photos);
+        return answer;
+      });
 }
 
 }  // namespace proofline::studio

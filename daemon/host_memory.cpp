@@ -23,8 +23,7 @@ absl::Status FetchHostMemory(pb::SyncService::Stub& host, Catalog& catalog,
     if (stop.stop_requested()) return absl::CancelledError("stopped");
     pb::ListDevicePhotosResponse response;
     rpc::ClientCall call(stop, kPageTimeout);
-    absl::Status status =
-        rpc::FromGrpc(host.ListDevicePhotos(call.context(), request, &response));
+    absl::Status status = rpc::FromGrpc(host.ListDevicePhotos(call.context(), request, &response));
     if (absl::IsUnimplemented(status)) {
       spdlog::warn("the host cannot say which photos of this device it has; all are sent to it");
       break;

@@ -21,11 +21,15 @@
 #include "daemon/proof_publisher.h"
 #include "daemon/rebuild.h"
 #include "daemon/renderer.h"
+#include "daemon/selection_clock.h"
 #include "daemon/studio_config.h"
 #include "daemon/withdrawer.h"
+#include "daemon/working_hours.h"
 #include "lib/base/file.h"
 #include "lib/base/program.h"
+#include "lib/base/rate_limit.h"
 #include "lib/base/text.h"
+#include "lib/base/work_watch.h"
 #include "lib/imaging/worker_pool.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/endpoints.h"
@@ -35,6 +39,10 @@
 
 namespace proofline::studio {
 namespace {
+
+constexpr auto kPatience = std::chrono::minutes(5);
+
+constexpr char kRebuildFlag[] = "--rebuild-catalog";
 
 using Labs = std::vector<std::unique_ptr<LabSender>>;
 
@@ -46,13 +54,13 @@ absl::StatusOr<std::unique_ptr<OrderBook>> OpenOrders(const StudioConfig& config
 }
 
 absl::StatusOr<Labs> MakeLabs(const StudioConfig& config, Catalog& catalog, OrderBook& orders,
-                              rpc::Metrics& metrics) {
+                              rpc::Metrics& metrics, base::RateLimit& limit) {
   Labs labs;
   for (const Peer& lab : config.labs) {
     const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = rpc::MakeChannel(lab.channel);
     if (!channel.ok()) return channel.status();
     labs.push_back(
-        std::make_unique<LabSender>(lab.id, *channel, lab.title, catalog, orders, metrics));
+        std::make_unique<LabSender>(lab.id, *channel, lab.title, catalog, orders, metrics, &limit));
   }
   return labs;
 }
@@ -77,19 +85,63 @@ absl::StatusOr<std::unique_ptr<rpc::Server>> StartServers(const StudioConfig& co
   return server;
 }
 
+Renderer::Options RendererOptions(const StudioConfig& config, base::WorkWatch& watch) {
+  // An attempt, another in a fresh worker, an inspection before, and time to wait for a worker.
+  return {config.imaging.workers, &watch, 6 * config.imaging.time_limit + kPatience};
+}
+
+// What a changed configuration reaches while the daemon runs.
+struct LiveParts {
+  Catalog& catalog;
+  HoursKeeper& hours;
+  base::RateLimit& upload_limit;
+  base::RateLimit& lab_limit;
+};
+
+absl::Status Reload(const std::filesystem::path& file, const LiveParts& parts) {
+  const absl::StatusOr<StudioConfig> config = LoadStudioConfig(file);
+  if (!config.ok()) return config.status();
+  const absl::StatusOr<std::int64_t> decided = parts.catalog.UsePreferences(config->preferences);
+  if (!decided.ok()) return decided.status();
+  if (*decided > 0) spdlog::info("{} photos are selected otherwise than before", *decided);
+  parts.hours.Set(config->hours);
+  parts.upload_limit.SetRate(config->upload_rate);
+  parts.lab_limit.SetRate(config->lab_upload_rate);
+  return absl::OkStatus();
+}
+
+// What does not get on, for the watchdog. A catalog that answers nobody keeps this from returning,
+// which the watchdog notices as well.
+std::string Stuck(const Catalog& catalog, const base::WorkWatch& watch) {
+  if (!catalog.ListGalleries("", 1).ok()) return "the catalog";
+  return watch.Late();
+}
+
+std::string StatusLine(const Catalog& catalog) {
+  const CatalogCounts counts = catalog.counts();
+  const std::int64_t failed = counts.in(v1::LOCAL_PHOTO_STATE_FAILED);
+  return base::Concat(counts.in(v1::LOCAL_PHOTO_STATE_PUBLISHED), " photos at the host, ",
+                      counts.in(v1::LOCAL_PHOTO_STATE_RENDERED), " to send, ",
+                      counts.in(v1::LOCAL_PHOTO_STATE_WAITING), " to render, ", failed, " failed",
+                      counts.paused ? "; paused" : "");
+}
+
 absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   // Store.
   absl::Status status = base::MakeDirectories(config.state, 0700);
   if (!status.ok()) return status;
   const auto lock = base::DirectoryLock::Acquire(config.state, "proofline-studiod");
   if (!lock.ok()) return lock.status();
-  const auto catalog = Catalog::Open({config.state / "catalog", config.catalog_cache,
-                                      config.device, config.grace, config.raw_is_original,
+  const auto catalog = Catalog::Open({config.state / "catalog", config.catalog_cache, config.device,
+                                      config.grace, config.raw_is_original,
                                       /*ask_host=*/true},
                                      base::RealClock());
   if (!catalog.ok()) return catalog.status();
   const auto orders = OpenOrders(config, **catalog);
   if (!orders.ok()) return orders.status();
+  const absl::StatusOr<std::int64_t> decided = (*catalog)->UsePreferences(config.preferences);
+  if (!decided.ok()) return decided.status();
+  if (*decided > 0) spdlog::info("{} photos are selected otherwise than before", *decided);
 
   // Parts in flow order. Each is stopped by its destructor, the last one first.
   rpc::Metrics metrics;
@@ -104,21 +156,28 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
                          .poll = config.poll,
                          .rules = config.rules},
                         ingest);
-  Renderer renderer({config.imaging.workers}, **catalog, ingest, **pool, metrics);
-  ProofPublisher publisher(*host, config.host.title, **catalog, metrics);
+  base::WorkWatch watch;
+  Renderer renderer(RendererOptions(config, watch), **catalog, ingest, **pool, metrics);
+  base::RateLimit upload_limit(config.upload_rate);
+  ProofPublisher publisher(*host, config.host.title, **catalog, metrics, &upload_limit);
   Rebuild rebuild({**catalog, ingest, watcher, publisher, config.state});
   Withdrawer withdrawer(**catalog, **orders, config.rules);
   OrderFollower follower(*host, config.host.title, **orders);
-  const auto labs = MakeLabs(config, **catalog, **orders, metrics);
+  base::RateLimit lab_limit(config.lab_upload_rate);
+  const auto labs = MakeLabs(config, **catalog, **orders, metrics, lab_limit);
   if (!labs.ok()) return labs.status();
   ProgressReporter reporter(*host, config.host.title, **orders);
-  ControlService control({**catalog, **orders, ingest, watcher, publisher});
+  SelectionClock selection_clock(**catalog);
+  HoursKeeper hours(config.hours, [&](bool rest) { (*catalog)->SetResting(rest); });
+  ControlService control({**catalog, **orders, ingest, watcher, publisher, pool->get(),
+                          [&hours] { return hours.message(); }, &rebuild});
 
   // The server before the threads: it changes the umask for a moment.
   rpc::Endpoints endpoints;
   const auto server = StartServers(config, control, metrics, endpoints);
   if (!server.ok()) return server.status();
   if (status = watcher.Start(); !status.ok()) return status;
+  hours.Start();
   ingest.Start();
   renderer.Start();
   publisher.Start();
@@ -127,10 +186,14 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   follower.Start();
   for (const std::unique_ptr<LabSender>& lab : *labs) lab->Start();
   reporter.Start();
+  selection_clock.Start();
   if (status = rpc::WriteEndpoints(config.state, endpoints); !status.ok()) return status;
   spdlog::info("{} watches {} folders", config.device.ToString(), config.roots.size());
 
-  program.Serve({});
+  program.Serve({[&](const std::filesystem::path& file) {
+                   return Reload(file, {**catalog, hours, upload_limit, lab_limit});
+                 },
+                 [&] { return Stuck(**catalog, watch); }, [&] { return StatusLine(**catalog); }});
   status = rpc::RemoveEndpoints(config.state);
   control.Stop();
   (*server)->Drain(std::chrono::seconds(2));
@@ -140,6 +203,7 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
 base::Program::Loaded Loaded(StudioConfig config, const std::filesystem::path& file) {
   base::Program::Loaded loaded;
   loaded.check = [file] { return absl::StatusOr<std::string>(file.string() + " is fine"); };
+  loaded.actions[kRebuildFlag] = [state = config.state] { return SetCatalogAside(state); };
   loaded.run = [config = std::move(config)](base::RunningProgram& program) {
     return Run(config, program);
   };
@@ -154,7 +218,12 @@ int main(int argc, char** argv) {
   const base::Program program{
       "proofline-studiod",
       "Watches a studio's folders and brings its photos to the host and to labs.",
-      PROOFLINE_VERSION, studio::StudioConfigTable()};
+      PROOFLINE_VERSION,
+      studio::StudioConfigTable(),
+      studio::LiveStudioKeys(),
+      {{"--rebuild-catalog",
+        "Set the catalog aside, so that the next start makes a new one from the folders and the "
+        "host, and end."}}};
   return base::RunProgram(
       program, argc, argv,
       [](const std::filesystem::path& file) -> absl::StatusOr<base::Program::Loaded> {

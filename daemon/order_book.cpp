@@ -70,7 +70,7 @@ bool HasEnded(const pb::OrderShare& told) {
 // what the lab has is not brought to it again: the lab says how far it is.
 void GoOnFrom(const pb::OrderShare& told, record::Share& share) {
   share.set_job(told.job());
-  share.set_phase(HasEnded(told)         ? record::SHARE_PHASE_FINISHED
+  share.set_phase(HasEnded(told)       ? record::SHARE_PHASE_FINISHED
                   : told.job().empty() ? record::SHARE_PHASE_NEW
                                        : record::SHARE_PHASE_ASKING);
   share.set_reported_revision(told.revision());

@@ -98,9 +98,10 @@ void Rebuild::EndRound() {
     spdlog::error("{}", base::ToStd(result.status().message()));
     return;
   }
-  spdlog::info("the catalog is whole: {} photos, {} of them known to the host; {} that the host has "
-               "are missing here",
-               result->photos, result->known_photos, result->missing_photos);
+  spdlog::info(
+      "the catalog is whole: {} photos, {} of them known to the host; {} that the host has "
+      "are missing here",
+      result->photos, result->known_photos, result->missing_photos);
   {
     const std::lock_guard lock(mutex_);
     last_ = *result;

@@ -71,7 +71,7 @@ void Renderer::Run(const std::stop_token& stop) {
   base::Backoff backoff(std::chrono::milliseconds(200), std::chrono::seconds(30));
   while (std::optional<RenderTask> task = catalog_.TakeWaiting(stop)) {
     const auto begin = std::chrono::steady_clock::now();
-    const absl::Status status = Render(*task, stop);
+    const absl::Status status = RenderWatched(*task, stop);
     if (status.ok()) {
       backoff.Reset();
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
@@ -87,6 +87,13 @@ void Renderer::Run(const std::stop_token& stop) {
   }
 }
 
+absl::Status Renderer::RenderWatched(const RenderTask& task, const std::stop_token& stop) {
+  if (options_.watch == nullptr) return Render(task, stop);
+  const base::WorkWatch::Busy busy = options_.watch->Begin(
+      base::Concat("the rendering of ", Readable(task.path)), options_.longest);
+  return Render(task, stop);
+}
+
 absl::Status Renderer::Unsettled(const RenderTask& task, const std::stop_token& stop) {
   if (absl::Status status = catalog_.FinishUnsettled(task); !status.ok()) return status;
   ingest_.LookAgain(task.root, task.path, stop);
@@ -99,16 +106,16 @@ absl::Status Renderer::Failed(const RenderTask& task, const absl::Status& why, b
   return catalog_.FinishFailed(task, std::string(base::ToStd(why.message())), unreadable);
 }
 
-absl::StatusOr<Selection> Renderer::SelectFor(const RenderTask& task, int original,
+absl::StatusOr<Selection> Renderer::SelectFor(const Preferences& preferences,
+                                              const RenderTask& task, int original,
                                               const std::stop_token& stop,
                                               std::optional<imaging::ImageFacts>& inspected) {
-  const std::shared_ptr<const Preferences> preferences = catalog_.preferences();
-  Selection selection = Select(task.facts, *preferences);
+  Selection selection = Select(task.facts, preferences);
   if (!selection.needs_inspection) return selection;
   absl::StatusOr<imaging::ImageFacts> facts = pool_.Inspect(original, stop);
   if (!facts.ok()) return facts.status();
   inspected = *std::move(facts);
-  return Select(catalog_.FactsAfter(task, *inspected), *preferences);
+  return Select(catalog_.FactsAfter(task, *inspected), preferences);
 }
 
 absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& stop) {
@@ -133,7 +140,9 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   }
 
   std::optional<imaging::ImageFacts> inspected;
-  const absl::StatusOr<Selection> selection = SelectFor(task, fd.get(), stop, inspected);
+  const std::shared_ptr<const Preferences> preferences = catalog_.preferences();
+  const absl::StatusOr<Selection> selection =
+      SelectFor(*preferences, task, fd.get(), stop, inspected);
   if (absl::IsCancelled(selection.status())) return selection.status();
   if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
   if (!selection.ok()) return Failed(task, selection.status(), /*unreadable=*/false);
@@ -144,6 +153,7 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   imaging::RenditionRequest request;
   request.specs = selection->renditions;
   request.edit = task.edit;
+  request.watermark = preferences->watermark;
   const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
   if (absl::IsCancelled(made.status())) return made.status();
   // A file that was written meanwhile may well look broken.

@@ -10,6 +10,7 @@
 #include "daemon/ingest.h"
 #include "daemon/selection.h"
 #include "lib/base/unique_fd.h"
+#include "lib/base/work_watch.h"
 #include "lib/imaging/worker_pool.h"
 #include "lib/rpc/metrics.h"
 
@@ -23,6 +24,10 @@ class Renderer {
  public:
   struct Options {
     int threads = 1;
+    // Told of every photo that is begun; none if null.
+    base::WorkWatch* watch = nullptr;
+    // Most time that one takes unless something hangs.
+    base::Duration longest = std::chrono::hours(1);
   };
   Renderer(const Options& options, Catalog& catalog, Ingest& ingest, imaging::WorkerPool& pool,
            rpc::Metrics& metrics);
@@ -37,11 +42,12 @@ class Renderer {
 
  private:
   void Run(const std::stop_token& stop);
+  absl::Status RenderWatched(const RenderTask& task, const std::stop_token& stop);
   // The status of recording, not of rendering.
   absl::Status Render(const RenderTask& task, const std::stop_token& stop);
   // What is to be made, after a look into the original where the rules ask for one.
-  absl::StatusOr<Selection> SelectFor(const RenderTask& task, int original,
-                                      const std::stop_token& stop,
+  absl::StatusOr<Selection> SelectFor(const Preferences& preferences, const RenderTask& task,
+                                      int original, const std::stop_token& stop,
                                       std::optional<imaging::ImageFacts>& inspected);
   absl::Status Unsettled(const RenderTask& task, const std::stop_token& stop);
   absl::Status Failed(const RenderTask& task, const absl::Status& why, bool unreadable);

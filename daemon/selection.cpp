@@ -73,6 +73,7 @@ Match Matches(const SelectionRule& rule, const PhotoFacts& photo) {
 // The first rule that matches; what remains when none does.
 Selection SelectByRules(const PhotoFacts& photo, const Preferences& preferences) {
   Selection selection;
+  selection.watermark_digest = preferences.watermark_digest;
   for (const SelectionRule& rule : preferences.rules) {
     ++selection.rule;
     const Match match = Matches(rule, photo);
@@ -120,11 +121,11 @@ void AddRange(std::string& text, std::string_view what, std::int64_t least, std:
                  least == 0 || most == 0 ? "" : " and", most == 0 ? "" : Concat(" at most ", most));
 }
 
-std::string RecipeOf(const std::vector<imaging::RenditionSpec>& specs) {
+std::string RecipeOf(const std::vector<imaging::RenditionSpec>& specs, std::string_view watermark) {
   std::string recipe;
   for (const imaging::RenditionSpec& spec : specs) {
     recipe += Concat(recipe.empty() ? "" : ", ", spec.kind, " ", spec.long_edge_px, " px quality ",
-                     spec.quality);
+                     spec.quality, spec.watermarked ? Concat(" watermark ", watermark) : "");
   }
   return recipe;
 }
@@ -191,11 +192,27 @@ bool Preferences::UseAge() const {
   });
 }
 
+void Preferences::SetWatermark(imaging::Watermark mark, const std::vector<std::string>& kinds) {
+  const auto among = [&](const std::string& kind) {
+    return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+  };
+  thumbnail.watermarked = among(thumbnail.kind);
+  proof.watermarked = among(proof.kind);
+  watermark_digest =
+      base::Sha256Of(Concat(mark.text.size(), ":", mark.text, mark.png.size(), ":", mark.png,
+                            static_cast<int>(mark.position), ":", std::to_string(mark.opacity), ":",
+                            mark.tiled ? "tiled" : "once", ":", std::to_string(mark.size), ":",
+                            std::to_string(mark.margin)))
+          .hex()
+          .substr(0, 12);
+  watermark = std::move(mark);
+}
+
 std::string Preferences::Fingerprint() const {
   // Every text stands with its length, so that no two preferences can write the same.
   std::string all;
   const auto add = [&](std::string_view part) { all += Concat(part.size(), ":", part, ";"); };
-  add(RecipeOf({thumbnail, proof}));
+  add(RecipeOf({thumbnail, proof}, watermark_digest));
   for (const SelectionRule& rule : rules) {
     add(rule.name);
     for (const auto* list :
@@ -206,7 +223,7 @@ std::string Preferences::Fingerprint() const {
     add(rule.rating.has_value() ? rule.rating->ToString() : "");
     add(Concat(rule.min_bytes, " ", rule.max_bytes, " ", rule.min_pixels, " ", rule.max_pixels, " ",
                rule.min_age.count(), " ", rule.max_age.count()));
-    add(RecipeOf(rule.renditions));
+    add(RecipeOf(rule.renditions, watermark_digest));
     add(rule.sent ? "sent" : "kept");
   }
   for (const GalleryRule& rule : galleries) {
@@ -216,7 +233,7 @@ std::string Preferences::Fingerprint() const {
   return base::Sha256Of(all).hex();
 }
 
-std::string Selection::Recipe() const { return RecipeOf(renditions); }
+std::string Selection::Recipe() const { return RecipeOf(renditions, watermark_digest); }
 
 bool MatchesPath(std::string_view pattern, const PhotoFacts& photo) {
   std::string_view path = photo.path;

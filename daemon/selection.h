@@ -84,7 +84,13 @@ struct Preferences {
   // In order; the first that matches decides.
   std::vector<SelectionRule> rules = {};
   std::vector<GalleryRule> galleries = {};
+  // Laid over the renditions that say so.
+  std::optional<imaging::Watermark> watermark = std::nullopt;
+  // Short for the watermark, the same for the same one.
+  std::string watermark_digest = {};
 
+  // Before the rules are made: has it laid over the usual renditions of these kinds.
+  void SetWatermark(imaging::Watermark mark, const std::vector<std::string>& kinds);
   // Decisions change with time alone.
   bool UseAge() const;
   // Equal preferences have equal fingerprints, of any process.
@@ -101,6 +107,9 @@ struct Selection {
   bool waits = false;
   // The original must be looked into before anything can be said; the rest means nothing.
   bool needs_inspection = false;
+
+  // As the preferences have it.
+  std::string watermark_digest = {};
 
   // How the renditions are made: photos with equal recipes (and edits) need no new ones.
   std::string Recipe() const;

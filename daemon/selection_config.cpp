@@ -1,15 +1,28 @@
 #include "daemon/selection_config.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
+#include <utility>
 
+#include "lib/base/file.h"
 #include "lib/base/text.h"
+#include "lib/imaging/watermark.h"
 
 namespace proofline::studio {
 namespace {
 
 using base::ConfigType;
 using base::kRequired;
+
+using Position = imaging::Watermark::Position;
+
+constexpr std::pair<std::string_view, Position> kPositions[] = {
+    {"top-left", Position::kTopLeft},        {"top", Position::kTop},
+    {"top-right", Position::kTopRight},      {"left", Position::kLeft},
+    {"centre", Position::kCentre},           {"right", Position::kRight},
+    {"bottom-left", Position::kBottomLeft},  {"bottom", Position::kBottom},
+    {"bottom-right", Position::kBottomRight}};
 
 absl::Status Wrong(const base::Config& config, std::string_view key, std::string_view sentence) {
   return absl::InvalidArgumentError(base::Concat(config.Where(key), ": \"", key, "\" ", sentence));
@@ -42,7 +55,8 @@ absl::Status ReadRenditions(const base::Config& table, const Preferences& usual,
   }
   if (has("proof")) {
     rule.renditions.push_back({"proof", Size(table, "proof_px", usual.proof.long_edge_px),
-                               Size(table, "proof_quality", usual.proof.quality)});
+                               Size(table, "proof_quality", usual.proof.quality),
+                               usual.proof.watermarked});
   }
   return absl::OkStatus();
 }
@@ -81,6 +95,33 @@ absl::StatusOr<SelectionRule> ReadRule(const base::Config& table, const Preferen
 }
 
 }  // namespace
+
+std::vector<base::ConfigRow> SelectionRows() {
+  return {
+      {"renditions.thumbnail_px", ConfigType::kInt, "320", "16..16384",
+       "Longer side of thumbnails in pixels."},
+      {"renditions.thumbnail_quality", ConfigType::kInt, "80", "1..100",
+       "JPEG quality of thumbnails."},
+      {"renditions.proof_px", ConfigType::kInt, "1600", "16..16384",
+       "Longer side of proofs in pixels."},
+      {"renditions.proof_quality", ConfigType::kInt, "85", "1..100", "JPEG quality of proofs."},
+      {"watermark.text", ConfigType::kString, "", "",
+       "Text laid over proofs, never over prints; empty: none."},
+      {"watermark.image", ConfigType::kPath, "", "",
+       "A PNG laid over proofs instead of a text; its transparency is kept."},
+      {"watermark.renditions", ConfigType::kStringList, "proof", "thumbnail|proof",
+       "The renditions that get the watermark."},
+      {"watermark.position", ConfigType::kString, "centre",
+       "top-left|top|top-right|left|centre|right|bottom-left|bottom|bottom-right",
+       "Where it stands, unless it is tiled."},
+      {"watermark.opacity", ConfigType::kInt, "40", "1..100", "Percent; 100 covers the picture."},
+      {"watermark.tiled", ConfigType::kBool, "false", "", "All over the picture."},
+      {"watermark.size", ConfigType::kInt, "50", "2..100",
+       "Its longer side, in percent of the picture's short side."},
+      {"watermark.margin", ConfigType::kInt, "3", "0..50",
+       "Distance from the edges and between tiles, in percent of the picture's short side."},
+  };
+}
 
 std::vector<base::ConfigArray> SelectionArrays() {
   return {
@@ -122,7 +163,49 @@ std::vector<base::ConfigArray> SelectionArrays() {
   };
 }
 
-absl::Status ReadSelection(const base::Config& config, Preferences& preferences) {
+namespace {
+
+absl::Status ReadWatermark(const base::Config& config, Preferences& preferences) {
+  const std::string& text = config.GetString("watermark.text");
+  const std::filesystem::path& image = config.GetPath("watermark.image");
+  if (text.empty() && image.empty()) return absl::OkStatus();
+  if (!text.empty() && !image.empty()) {
+    return Wrong(config, "watermark.image", "and \"watermark.text\" are both set; keep one");
+  }
+  imaging::Watermark mark;
+  mark.text = text;
+  if (!image.empty()) {
+    absl::StatusOr<std::string> png = base::ReadFile(image, imaging::Watermark::kMaxPng);
+    if (!png.ok()) {
+      return Wrong(config, "watermark.image",
+                   base::Concat("cannot be read: ", base::ToStd(png.status().message())));
+    }
+    constexpr std::string_view kPng("\x89PNG\r\n\x1a\n", 8);
+    if (!png->starts_with(kPng)) {
+      return Wrong(config, "watermark.image", base::Concat("must be a PNG; ", image, " is none"));
+    }
+    mark.png = *std::move(png);
+  }
+  const std::string& position = config.GetString("watermark.position");
+  for (const auto& [name, value] : kPositions) {
+    if (name == position) mark.position = value;
+  }
+  const auto share = [&](std::string_view key) {
+    return static_cast<double>(config.GetInt(key)) / 100;
+  };
+  mark.opacity = share("watermark.opacity");
+  mark.size = share("watermark.size");
+  mark.margin = share("watermark.margin");
+  mark.tiled = config.GetBool("watermark.tiled");
+  if (const absl::Status status = imaging::Validate(mark); !status.ok()) {
+    return Wrong(config, text.empty() ? "watermark.image" : "watermark.text",
+                 base::Concat("makes no watermark: ", base::ToStd(status.message())));
+  }
+  preferences.SetWatermark(std::move(mark), config.GetStringList("watermark.renditions"));
+  return absl::OkStatus();
+}
+
+absl::Status ReadRules(const base::Config& config, Preferences& preferences) {
   for (const base::Config& table : config.GetTables("rule")) {
     absl::StatusOr<SelectionRule> rule = ReadRule(table, preferences);
     if (!rule.ok()) return rule.status();
@@ -138,6 +221,20 @@ absl::Status ReadSelection(const base::Config& config, Preferences& preferences)
         {table.GetString("name"), table.GetString("start") == "automatic"});
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Preferences> ReadPreferences(const base::Config& config) {
+  Preferences preferences;
+  const auto number = [&](std::string_view key) { return static_cast<int>(config.GetInt(key)); };
+  preferences.thumbnail.long_edge_px = number("renditions.thumbnail_px");
+  preferences.thumbnail.quality = number("renditions.thumbnail_quality");
+  preferences.proof.long_edge_px = number("renditions.proof_px");
+  preferences.proof.quality = number("renditions.proof_quality");
+  if (absl::Status status = ReadWatermark(config, preferences); !status.ok()) return status;
+  if (absl::Status status = ReadRules(config, preferences); !status.ok()) return status;
+  return preferences;
 }
 
 }  // namespace proofline::studio

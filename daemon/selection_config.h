@@ -1,4 +1,4 @@
-// The selection's part of the configuration: [[rule]] and [[gallery]].
+// The selection's part of the configuration: [renditions], [watermark], [[rule]] and [[gallery]].
 #pragma once
 
 #include <vector>
@@ -9,10 +9,10 @@
 
 namespace proofline::studio {
 
+std::vector<base::ConfigRow> SelectionRows();
 std::vector<base::ConfigArray> SelectionArrays();
 
-// Takes the tables over; `preferences` holds the usual renditions already. InvalidArgument names
-// the line and what is wrong.
-absl::Status ReadSelection(const base::Config& config, Preferences& preferences);
+// Reads the watermark's picture, too. InvalidArgument names the line and what is wrong.
+absl::StatusOr<Preferences> ReadPreferences(const base::Config& config);
 
 }  // namespace proofline::studio

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "daemon/file_stamp.h"
 #include "daemon/selection_config.h"
 #include "lib/base/file.h"
 #include "lib/base/id.h"
+#include "lib/base/rate_limit.h"
 #include "lib/base/text.h"
 #include "lib/rpc/access_key.h"
 
@@ -18,7 +20,7 @@ using base::ConfigType;
 using base::kRequired;
 
 std::vector<base::ConfigRow> MakeRows() {
-  return {
+  std::vector<base::ConfigRow> rows = {
       {"state", ConfigType::kPath, kRequired, "",
        "Folder for the catalog and the control socket; on a local disk, outside the watched "
        "folders."},
@@ -51,13 +53,15 @@ std::vector<base::ConfigRow> MakeRows() {
        "Plain text instead of TLS; only for a host on this machine."},
       {"work.workers", ConfigType::kInt, "0", "0..256",
        "Photos rendered at the same time; 0: one for each processor core."},
-      {"renditions.thumbnail_px", ConfigType::kInt, "320", "16..16384",
-       "Longer side of thumbnails in pixels."},
-      {"renditions.thumbnail_quality", ConfigType::kInt, "80", "1..100",
-       "JPEG quality of thumbnails."},
-      {"renditions.proof_px", ConfigType::kInt, "1600", "16..16384",
-       "Longer side of proofs in pixels."},
-      {"renditions.proof_quality", ConfigType::kInt, "85", "1..100", "JPEG quality of proofs."},
+      {"work.priority", ConfigType::kString, "low", "normal|low|idle",
+       "Low: after other programs. Idle: only while no other program wants processor or disk."},
+      {"work.hours", ConfigType::kString, "", "",
+       "Hours in which proofs are made and sent, in local time: \"22:00-06:00\" or "
+       "\"12:00-13:00,18:00-24:00\"; empty: always. Orders are always sent."},
+      {"upload.rate", ConfigType::kString, "", "",
+       "Most that is sent to the host in a second, e.g. \"2MiB/s\"; empty: no limit."},
+      {"upload.lab_rate", ConfigType::kString, "", "",
+       "Most that is sent to labs in a second; empty: no limit."},
       {"imaging.worker", ConfigType::kPath, "", "",
        "The program that decodes images; empty: proofline-imaging-worker beside this program."},
       {"imaging.memory", ConfigType::kSize, "4GiB", "256MiB..",
@@ -70,6 +74,12 @@ std::vector<base::ConfigRow> MakeRows() {
       {"metrics.address", ConfigType::kString, "", "",
        "Address of the metrics page, e.g. 127.0.0.1:9401; empty: none."},
   };
+  const auto after = std::find_if(rows.begin(), rows.end(), [](const base::ConfigRow& row) {
+    return row.key == "imaging.worker";
+  });
+  const std::vector<base::ConfigRow> selection = SelectionRows();
+  rows.insert(after, selection.begin(), selection.end());
+  return rows;
 }
 
 std::vector<base::ConfigArray> MakeArrays() {
@@ -195,16 +205,32 @@ absl::Status ReadRoots(const base::Config& config, StudioConfig& studio) {
   return absl::OkStatus();
 }
 
+absl::Status ReadLimits(const base::Config& config, StudioConfig& studio) {
+  absl::StatusOr<WorkingHours> hours = WorkingHours::Parse(config.GetString("work.hours"));
+  if (!hours.ok()) {
+    return Wrong(config, "work.hours",
+                 base::Concat("\"work.hours\" ", base::ToStd(hours.status().message())));
+  }
+  studio.hours = *std::move(hours);
+  for (const auto& [key, rate] : {std::pair{"upload.rate", &studio.upload_rate},
+                                  std::pair{"upload.lab_rate", &studio.lab_upload_rate}}) {
+    const absl::StatusOr<std::uint64_t> value = base::ParseRate(config.GetString(key));
+    if (!value.ok()) {
+      return Wrong(config, key,
+                   base::Concat("\"", key, "\" ", base::ToStd(value.status().message())));
+    }
+    *rate = *value;
+  }
+  return absl::OkStatus();
+}
+
 void ReadWork(const base::Config& config, StudioConfig& studio) {
   const auto number = [&](std::string_view key) { return static_cast<int>(config.GetInt(key)); };
-  studio.preferences.thumbnail.long_edge_px = number("renditions.thumbnail_px");
-  studio.preferences.thumbnail.quality = number("renditions.thumbnail_quality");
-  studio.preferences.proof.long_edge_px = number("renditions.proof_px");
-  studio.preferences.proof.quality = number("renditions.proof_quality");
-
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   const int workers = number("work.workers");
   studio.imaging.workers = std::clamp(workers == 0 ? cores : workers, 1, 256);
+  const std::string& priority = config.GetString("work.priority");
+  studio.imaging.nice = priority == "normal" ? 0 : priority == "low" ? 10 : 19;
   studio.imaging.worker_path = config.GetPath("imaging.worker");
   studio.imaging.memory_limit = config.GetSize("imaging.memory");
   studio.imaging.time_limit = config.GetDuration("imaging.time_limit");
@@ -213,6 +239,10 @@ void ReadWork(const base::Config& config, StudioConfig& studio) {
 }
 
 }  // namespace
+
+std::vector<std::string> LiveStudioKeys() {
+  return {"rule", "gallery", "renditions.", "watermark.", "work.hours", "upload."};
+}
 
 const base::ConfigTable& StudioConfigTable() {
   static const base::ConfigTable table{MakeRows(), MakeArrays()};
@@ -237,7 +267,10 @@ absl::StatusOr<StudioConfig> LoadStudioConfig(const std::filesystem::path& path)
   studio.catalog_cache = config->GetSize("catalog.cache");
   studio.metrics_address = config->GetString("metrics.address");
   ReadWork(*config, studio);
-  if (absl::Status status = ReadSelection(*config, studio.preferences); !status.ok()) return status;
+  if (absl::Status status = ReadLimits(*config, studio); !status.ok()) return status;
+  absl::StatusOr<Preferences> preferences = ReadPreferences(*config);
+  if (!preferences.ok()) return preferences.status();
+  studio.preferences = *std::move(preferences);
   if (absl::Status status = ReadRoots(*config, studio); !status.ok()) return status;
   if (absl::Status status = ReadHost(*config, studio); !status.ok()) return status;
   if (absl::Status status = ReadLabs(*config, studio); !status.ok()) return status;

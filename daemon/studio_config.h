@@ -13,6 +13,7 @@
 #include "daemon/photo_message.h"
 #include "daemon/selection.h"
 #include "daemon/settle_queue.h"
+#include "daemon/working_hours.h"
 #include "lib/base/clock.h"
 #include "lib/base/config.h"
 #include "lib/imaging/worker_pool.h"
@@ -42,10 +43,16 @@ struct StudioConfig {
   Peer host;
   std::vector<Peer> labs;
   Preferences preferences;
+  WorkingHours hours;
+  std::uint64_t upload_rate = 0;      // bytes in a second; 0: no limit
+  std::uint64_t lab_upload_rate = 0;  // to all labs together
   imaging::WorkerPool::Options imaging;
   std::uint64_t catalog_cache = 0;  // bytes
   std::string metrics_address;      // empty: none
 };
+
+// The keys that a running daemon takes over from a changed file, as base::Program wants them.
+std::vector<std::string> LiveStudioKeys();
 
 // Every key of studio.toml.
 const base::ConfigTable& StudioConfigTable();

@@ -57,19 +57,21 @@ absl::Status Withdrawer::WithdrawDue() {
 absl::Status Withdrawer::Decide(const record::Photo& photo) {
   const record::Place& place = *MainPlace(photo);
   const bool ignored = rules_.KindOfPath(place.root(), place.path()) == FileKind::kIgnored;
-  const bool away =
-      IsVolumeAway(place.root(), place.path(), place.device(), place.on_submount());
-  const bool back = !ignored && !place.displaced() &&
-                    ReadPath(place.path()).kind != Reading::Kind::kAbsent;
-  if (away || back) return catalog_.PutOffWithdrawal(photo.id(), kLater);
+  const bool away = IsVolumeAway(place.root(), place.path(), place.device(), place.on_submount());
+  // What the selection keeps here is taken back although its file is there.
+  const bool kept = photo.state() == v1::LOCAL_PHOTO_STATE_KEPT;
+  const bool back =
+      !ignored && !place.displaced() && ReadPath(place.path()).kind != Reading::Kind::kAbsent;
+  if (!kept && (away || back)) return catalog_.PutOffWithdrawal(photo.id(), kLater);
   const absl::StatusOr<bool> ordered = orders_.HasOpenOrderFor(photo.id());
   if (!ordered.ok()) return ordered.status();
   if (*ordered) {
-    spdlog::info("{} is gone, but stays at the host while an order for it is open",
-                 Readable(place.path()));
+    spdlog::info("{} is {}, but stays at the host while an order for it is open",
+                 Readable(place.path()), kept ? "kept" : "gone");
     return catalog_.PutOffWithdrawal(photo.id(), kLater);
   }
-  spdlog::info("{} is gone; its photo is withdrawn from the host", Readable(place.path()));
+  spdlog::info("{} is {}; its photo is withdrawn from the host", Readable(place.path()),
+               kept ? "kept" : "gone");
   return catalog_.Withdraw(photo.id());
 }
 

@@ -127,6 +127,8 @@ HoursKeeper::HoursKeeper(WorkingHours hours, std::function<void(bool rest)> rest
 HoursKeeper::~HoursKeeper() { Stop(); }
 
 void HoursKeeper::Start() {
+  // Before anything else starts to work outside the hours.
+  if (!hours_.Includes(absl::FromChrono(clock_.WallNow()), absl::LocalTimeZone())) rest_(true);
   thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
 }
 

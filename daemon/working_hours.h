@@ -51,8 +51,8 @@ class WorkingHours {
 // no hours set it sleeps until some are.
 class HoursKeeper {
  public:
-  // `rest` is told true when the hours are over and false when they begin, and once at Start();
-  // called on the thread.
+  // `rest` is told true when the hours are over and false when they begin; called on the thread,
+  // and by Start() if it is not time to work then.
   HoursKeeper(WorkingHours hours, std::function<void(bool rest)> rest,
               const base::Clock& clock = base::RealClock());
   // As Stop().

@@ -87,7 +87,9 @@ absl::Status Run(const HostConfig& config, base::RunningProgram& program) {
   spdlog::info("the host serves devices on {} and customers on {}", endpoints["sync"],
                endpoints["storefront"]);
 
-  program.Serve({});
+  // A store that answers nobody keeps the watchdog from being fed.
+  program.Serve(
+      {.stuck = [&] { return std::string((*store)->HasIdentifiers().ok() ? "" : "the store"); }});
   streams.FinishAll(absl::UnavailableError("the host is shutting down; connect again in a moment"));
   (*control_server)->Drain(kGrace);
   (*storefront_server)->Drain(kGrace);

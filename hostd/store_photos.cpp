@@ -107,8 +107,8 @@ absl::StatusOr<Page<pb::Photo>> Store::ListDevicePhotos(std::string_view studio,
                                                         std::string_view after, int limit) const {
   constexpr int kMostExamined = 5'000;
   constexpr std::size_t kMostBytes = std::size_t{1} << 20;
-  const std::string name = rpc::MakeResourceName("studios/*/devices/*",
-                                                 {std::string(studio), std::string(device)});
+  const std::string name =
+      rpc::MakeResourceName("studios/*/devices/*", {std::string(studio), std::string(device)});
   Page<pb::Photo> page;
   bool damaged = false;
   int examined = 0;

@@ -83,7 +83,7 @@ struct Scale {
   int eighths;
   double headroom;
 };
-constexpr Scale kScales[] = {{1, 1.38}, {2, 1.38}, {4, 1.38}, {5, 1.25}, {8, 1}};
+constexpr Scale kScales[] = {{1, 1.33}, {2, 1.33}, {4, 1.33}, {5, 1.25}, {8, 1}};
 
 // The least scale that is enough for a picture of `wanted` times its size. 0 if none is.
 int Eighths(double wanted) {

@@ -211,6 +211,10 @@ TEST_CASE("refusals that come with the opening count, and what is unsure is sent
 
 TEST_CASE("photos that the selection keeps are not published") {
   Studio studio;
+  Preferences preferences;
+  preferences.rules.push_back(
+      {.renditions = {preferences.thumbnail, preferences.proof}, .sent = false});
+  REQUIRE(studio.catalog().UsePreferences(preferences).ok());
   studio.Add("a.jpg", "a");
   REQUIRE(studio.catalog().FinishRendered(*studio.Take(), FakeRenditions("a"), false).ok());
   CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_KEPT) == 1);
