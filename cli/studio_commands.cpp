@@ -239,6 +239,7 @@ void AddStudioCommands(CLI::App& root, Program& program) {
   AddStudioSelectVerbs(*group, program, target);
   AddStudioCustomerVerbs(*group, program, target);
   AddWorkVerbs(*group, program, target);
+  AddStudioRebuildVerb(*group, program, target);
 }
 
 }  // namespace proofline::cli

@@ -47,6 +47,7 @@ void PrintStatus(Output& output, const Status& status) {
                  {"work", status.paused()                    ? std::string("paused")
                           : status.resting_message().empty() ? std::string("running")
                                                              : status.resting_message()},
+                 {"catalog", status.catalog_message()},
                  {"settling", std::to_string(status.settling())},
                  {"waiting", std::to_string(status.waiting())},
                  {"rendered", std::to_string(status.rendered())},

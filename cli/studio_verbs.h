@@ -47,6 +47,10 @@ void AddStudioCustomerVerbs(CLI::App& group, Program& program,
 void AddStudioStatusVerbs(CLI::App& group, Program& program,
                           const std::shared_ptr<StudioTarget>& target);
 
+// `rebuild`.
+void AddStudioRebuildVerb(CLI::App& group, Program& program,
+                          const std::shared_ptr<StudioTarget>& target);
+
 // A table from a file, or from standard input for "-"; at most 16 MiB.
 absl::StatusOr<std::string> ReadRoster(Program& program, const std::string& file);
 

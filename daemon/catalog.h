@@ -504,7 +504,8 @@ class Catalog {
   absl::Status Remember(CatalogTransaction& transaction, const v1::Photo& told,
                         const std::string& gallery_title,
                         std::map<std::string, std::string>& renamed);
-  void TakeToldAbout(const v1::Photo& told, record::Photo& photo) const;
+  void TakeToldAbout(const v1::Photo& told, record::Photo& photo);
+  void TakeForChosen(record::Photo& photo);
   absl::Status AdoptId(CatalogTransaction& transaction, const v1::Photo& told,
                        const record::Photo& before);
   absl::Status AddToldPhoto(CatalogTransaction& transaction, const v1::Photo& told,

@@ -113,7 +113,7 @@ absl::Status Catalog::ReopenSome(const std::vector<std::string>& ids) {
     if (absl::IsNotFound(photo.status())) continue;  // merged meanwhile
     if (!photo.ok()) return photo.status();
     // A withdrawal that the host has not acknowledged is due again if the host still has the photo.
-    if (photo->sequence_withdraws()) photo->set_withdraw_due_ms(NowMs());
+    if (photo->sequence_withdraws() && IsMissing(*photo)) photo->set_withdraw_due_ms(NowMs());
     photo->set_sequence(0);
     photo->set_sequence_withdraws(false);
     photo->set_published_sequence(0);
@@ -181,15 +181,28 @@ absl::Status Catalog::Remember(CatalogTransaction& transaction, const pb::Photo&
   return AddToldPhoto(transaction, told, gallery_title);
 }
 
+// The rules would keep it, and the host has it all the same: it was chosen by hand.
+void Catalog::TakeForChosen(record::Photo& photo) {
+  if (photo.state() != pb::LOCAL_PHOTO_STATE_KEPT) return;
+  photo.set_choice(record::SELECTION_CHOICE_IN);
+  photo.set_kept(false);
+  photo.set_stale(true);
+  Requeue(photo);
+}
+
 // The photo is known here under the id that the host has.
-void Catalog::TakeToldAbout(const pb::Photo& told, record::Photo& photo) const {
+void Catalog::TakeToldAbout(const pb::Photo& told, record::Photo& photo) {
   photo.set_published_sequence(std::max(photo.published_sequence(), kBeforeFirst));
   photo.set_withdrawn(false);
   if (HasBeenMade(photo)) {
     photo.set_with_renditions(!SameRenditions(photo, told));
     return;
   }
-  if (photo.state() == pb::LOCAL_PHOTO_STATE_KEPT) return;
+  if (photo.state() == pb::LOCAL_PHOTO_STATE_KEPT) {
+    // It was to be taken back, and has not been.
+    Keep(photo, photo.state_message());
+    return;
+  }
   *photo.mutable_renditions() = told.renditions();
   photo.set_with_renditions(false);
 }
@@ -203,6 +216,7 @@ absl::Status Catalog::AdoptId(CatalogTransaction& transaction, const pb::Photo& 
   if (!photo.has_edit() && told.has_edit()) *photo.mutable_edit() = told.edit();
   *photo.mutable_create_time() = told.create_time();
   photo.set_released(true);
+  TakeForChosen(photo);
   Touch(photo);
   for (const pb::Rendition& rendition : before.renditions()) {
     auto content =

@@ -172,9 +172,15 @@ absl::Status Catalog::FinishKept(const RenderTask& task, const imaging::ImageFac
   if (!taken.ok()) return taken.status();
   if (taken->has_value()) {
     record::Photo& photo = **taken;
+    const bool from_host = photo.from_host();
     if (inspected != nullptr) TakeFacts(*inspected, task.edit, photo);
-    Keep(photo, why);
-    photo.set_stale(photo.renditions_size() > 0);
+    if (from_host) {
+      photo.set_state(pb::LOCAL_PHOTO_STATE_KEPT);
+      TakeForChosen(photo);
+    } else {
+      Keep(photo, why);
+      photo.set_stale(photo.renditions_size() > 0);
+    }
     Touch(photo);
     ApplySelection(photo);
     absl::Status status = transaction.Store(photo);

@@ -276,6 +276,9 @@ absl::Status Catalog::FinishRendered(const RenderTask& task, const imaging::Rend
     if (twin->has_value()) {
       status = MergeInto(transaction, photo, **std::move(twin));
     } else {
+      // The host has it although the rules would keep it: it was chosen by hand.
+      const bool chosen = photo.from_host() && !sent;
+      if (chosen) photo.set_choice(record::SELECTION_CHOICE_IN);
       TakeFacts(rendered.facts, task.edit, photo);
       const bool as_published = TakeRenditions(transaction, rendered, photo);
       photo.set_ticket(0);
@@ -283,7 +286,7 @@ absl::Status Catalog::FinishRendered(const RenderTask& task, const imaging::Rend
       photo.set_attempts(photo.attempts() + 1);
       photo.set_recipe(task.recipe);
       Touch(photo);
-      if (sent) {
+      if (sent || chosen) {
         QueuePublish(photo, /*with_renditions=*/!as_published);
       } else {
         Keep(photo, task.reason);

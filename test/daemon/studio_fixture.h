@@ -68,6 +68,7 @@ class Studio {
   static constexpr auto kGrace = std::chrono::minutes(30);
   // As of the next Open().
   bool raw_is_original = false;
+  bool ask_host = false;
 
   Studio() {
     std::filesystem::create_directory(root());
@@ -84,7 +85,7 @@ class Studio {
     catalog_.reset();
     absl::StatusOr<std::unique_ptr<Catalog>> opened =
         Catalog::Open({folder_ / "catalog", std::uint64_t{16} << 20, device_, kGrace,
-                       raw_is_original},
+                       raw_is_original, ask_host},
                       clock_);
     REQUIRE(opened.ok());
     catalog_ = *std::move(opened);

@@ -148,6 +148,27 @@ TEST_CASE("a store that cannot be read is left as it is and ends the daemon with
   CheckOneSentence(machine.Output(), "catalog");
 }
 
+TEST_CASE("a damaged catalog is set aside on demand, and the next start makes a new one") {
+  Machine machine;
+  WriteFile((machine.folder / "photos/a.jpg").string(), "not a picture");
+  WriteFile((machine.folder / "state/catalog/CURRENT").string(), "nonsense\n");
+  WriteFile((machine.folder / "state/catalog/MANIFEST-000001").string(), "nonsense");
+  CHECK(machine.Run({"--config", machine.config()}) == 1);
+  CheckOneSentence(machine.Output(), "--rebuild-catalog");
+  CHECK(machine.Run({"--config", machine.config(), "--rebuild-catalog"}) == 0);
+  CHECK(machine.Output().find("is set aside as ") != std::string::npos);
+  Program program({"--config", machine.config()}, machine.output());
+  CHECK(Eventually([&] {
+    const auto status = machine.Status();
+    return status.has_value() && status->failed() == 1 &&
+           status->catalog_message().find("waits for the host") != std::string::npos;
+  }));
+  const std::string output = (machine.folder / "second").string();
+  CHECK(Program({"--config", machine.config(), "--rebuild-catalog"}, output).Wait() == 1);
+  program.Signal(SIGTERM);
+  CHECK(program.Wait() == 0);
+}
+
 TEST_CASE("a second daemon on the same state folder is refused") {
   Machine machine;
   Program first({"--config", machine.config()}, machine.output());

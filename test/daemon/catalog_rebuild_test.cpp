@@ -1,0 +1,536 @@
+// A catalog that is new, or built anew, and the photos that the host has.
+#include <algorithm>
+
+#include "daemon/catalog_keys.h"
+#include "daemon/rebuild.h"
+#include "lib/kv/database.h"
+#include "test/daemon/order_fixture.h"
+#include "test/daemon/studio_fixture.h"
+
+namespace proofline::studio::test {
+namespace {
+
+namespace pb = proofline::v1;
+namespace fs = std::filesystem;
+
+using Photos = google::protobuf::RepeatedPtrField<pb::Photo>;
+
+// What a host would tell of everything that the catalog has published.
+Photos Told(Studio& studio) {
+  Photos told;
+  const auto photos = studio.catalog().ListPhotos("", pb::LOCAL_PHOTO_STATE_UNSPECIFIED, "", 1'000);
+  for (const record::Photo& photo : *photos) {
+    *told.Add() = PhotoMessage(studio.catalog().device(), photo);
+  }
+  return told;
+}
+
+// The folder of the catalog is lost; the next one asks the host.
+void Lose(Studio& studio) {
+  studio.Close();
+  fs::remove_all(studio.folder() / "catalog");
+  studio.ask_host = true;
+  studio.Open();
+  REQUIRE(studio.catalog().phase() == record::CATALOG_PHASE_ASKING);
+}
+
+void Tell(Studio& studio, const Photos& told) {
+  google::protobuf::RepeatedPtrField<pb::Gallery> galleries;
+  galleries.Add()->set_name("studios/demo/galleries/g");
+  galleries[0].set_title("The gallery");
+  REQUIRE(studio.catalog().RememberPhotos(told, galleries).ok());
+}
+
+void SetMetadata(Studio& studio, const std::string& name, const std::string& title) {
+  REQUIRE(studio.catalog()
+              .Update(studio.At(name).id(), "",
+                      [&](record::Photo& photo) {
+                        pb::Photo values;
+                        values.mutable_metadata()->set_title(title);
+                        (*values.mutable_metadata()->mutable_fields())["class"] = "4b";
+                        google::protobuf::RepeatedPtrField<std::string> paths;
+                        *paths.Add() = "metadata.title";
+                        *paths.Add() = "metadata.fields.class";
+                        return ApplyUpdate(values, paths, photo);
+                      })
+              .ok());
+}
+
+void Turn(Studio& studio, const std::string& name) {
+  REQUIRE(studio.catalog()
+              .Update(studio.At(name).id(), "",
+                      [](record::Photo& photo) {
+                        photo.mutable_edit()->set_rotation_degrees(90);
+                        return absl::OkStatus();
+                      })
+              .ok());
+}
+
+struct Shoot {
+  Shoot() {
+    for (const char* name : {"g/a.jpg", "g/b.jpg", "g/c.jpg"}) studio.Add(name, name);
+    studio.RenderAll();
+    SetMetadata(studio, "g/a.jpg", "a title of ours");
+    Turn(studio, "g/b.jpg");
+    studio.RenderAll();
+    studio.AcknowledgeAll();
+    told = Told(studio);
+    for (const char* name : {"g/a.jpg", "g/b.jpg", "g/c.jpg"}) ids.push_back(studio.At(name).id());
+  }
+  // Nothing but records waits to be sent, one of each photo.
+  void CheckOnlyRecordsAreSent() {
+    const std::vector<PendingPublish> pending = studio.Pending();
+    CHECK(pending.size() == 3);
+    for (const PendingPublish& item : pending) CHECK(item.contents.empty());
+  }
+  void CheckAsBefore() {
+    CHECK(studio.At("g/a.jpg").id() == ids[0]);
+    CHECK(studio.At("g/b.jpg").id() == ids[1]);
+    CHECK(studio.At("g/c.jpg").id() == ids[2]);
+    const record::Photo a = studio.At("g/a.jpg");
+    CHECK(a.from_file().title() == "from the file");
+    CHECK(MergedMetadata(a).title() == "a title of ours");
+    CHECK(MergedMetadata(a).fields().at("class") == "4b");
+    std::vector<std::string> entered(a.entered_fields().begin(), a.entered_fields().end());
+    std::sort(entered.begin(), entered.end());
+    CHECK(entered == std::vector<std::string>{"fields", "title"});
+    CHECK(studio.At("g/b.jpg").edit().rotation_degrees() == 90);
+    CHECK(studio.At("g/b.jpg").entered_fields().empty());
+    CHECK_FALSE(studio.At("g/c.jpg").has_edit());
+    for (const pb::Photo& now : Told(studio)) {
+      const auto before = std::find_if(
+          told.begin(), told.end(), [&](const pb::Photo& one) { return one.name() == now.name(); });
+      REQUIRE(before != told.end());
+      CHECK(now.metadata().SerializeAsString() == before->metadata().SerializeAsString());
+      CHECK(now.renditions(1).digest() == before->renditions(1).digest());
+      CHECK(now.file_name() == before->file_name());
+    }
+  }
+  Studio studio;
+  Photos told;
+  std::vector<std::string> ids;
+};
+
+TEST_CASE("photos that the host has get back their ids, edits and what people entered") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  Lose(studio);
+  SECTION("the host tells of them before they are found") {
+    Tell(studio, shoot.told);
+    REQUIRE(studio.catalog().FinishRemembering(3).ok());
+    CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 3);
+    studio.Record({"g/a.jpg", "g/b.jpg", "g/c.jpg"});
+  }
+  SECTION("it tells of them after they were made") {
+    studio.Record({"g/a.jpg", "g/b.jpg", "g/c.jpg"});
+    studio.RenderAll();
+    CHECK(studio.At("g/a.jpg").id() != shoot.ids[0]);
+    Tell(studio, shoot.told);
+    Tell(studio, shoot.told);  // a page that came twice changes nothing
+    REQUIRE(studio.catalog().FinishRemembering(3).ok());
+  }
+  SECTION("it tells of them while they are being made") {
+    studio.Record({"g/a.jpg", "g/b.jpg", "g/c.jpg"});
+    const std::optional<RenderTask> task = studio.Take();
+    REQUIRE(task.has_value());
+    Tell(studio, shoot.told);
+    REQUIRE(studio.catalog().FinishRemembering(3).ok());
+    REQUIRE(studio.catalog().FinishRendered(*task, FakeRenditions("g/a.jpg"), true).ok());
+  }
+  SECTION("they were moved meanwhile") {
+    fs::rename(studio.path("g/a.jpg"), studio.path("g/z.jpg"));
+    Tell(studio, shoot.told);
+    studio.Record({"g/z.jpg"});
+    fs::rename(studio.path("g/z.jpg"), studio.path("g/a.jpg"));
+    studio.Record({"g/a.jpg", "g/z.jpg", "g/b.jpg", "g/c.jpg"});
+    REQUIRE(studio.catalog().FinishRemembering(3).ok());
+  }
+  studio.RenderAll();
+  CHECK(studio.catalog().phase() == record::CATALOG_PHASE_SEARCHING);
+  shoot.CheckAsBefore();
+  shoot.CheckOnlyRecordsAreSent();
+  studio.AcknowledgeAll();
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_PUBLISHED) == 3);
+  const absl::StatusOr<RebuildResult> result = studio.catalog().FinishSearch();
+  REQUIRE(result.ok());
+  CHECK(result->photos == 3);
+  CHECK(result->known_photos == 3);
+  CHECK(result->missing_photos == 0);
+  CHECK(studio.catalog().phase() == record::CATALOG_PHASE_WHOLE);
+  studio.Open();
+  CHECK(studio.catalog().phase() == record::CATALOG_PHASE_WHOLE);
+  shoot.CheckAsBefore();
+}
+
+TEST_CASE("a rendition that comes out otherwise than the host has it is sent, the others are not") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  Lose(studio);
+  const bool before = GENERATE(true, false);
+  if (before) Tell(studio, shoot.told);
+  studio.Record({"g/a.jpg", "g/c.jpg"});
+  studio.RenderAll();
+  studio.Record({"g/b.jpg"});
+  // As a newer imaging library would make it.
+  studio.RenderAll(/*proof_bytes=*/100);
+  if (!before) {
+    Tell(studio, shoot.told);
+    studio.RenderAll(/*proof_bytes=*/100);
+  }
+  CHECK(studio.At("g/b.jpg").id() == shoot.ids[1]);
+  for (const PendingPublish& item : studio.Pending()) {
+    const bool is_b = item.photo.name().ends_with(shoot.ids[1]);
+    CHECK(item.contents.size() == (is_b ? 2 : 0));
+  }
+}
+
+TEST_CASE("what the host lacks after all is made and sent when it says so") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  Lose(studio);
+  Tell(studio, shoot.told);
+  studio.Record({"g/a.jpg"});
+  studio.RenderAll();
+  const std::vector<PendingPublish> pending = studio.Pending();
+  REQUIRE(pending.size() == 1);
+  REQUIRE(studio.catalog()
+              .Acknowledge(pending[0].sequence,
+                           {{pending[0].sequence, {"RENDITION_MISSING", "it is not here"}}})
+              .ok());
+  studio.RenderAll();
+  REQUIRE(studio.Pending().size() == 1);
+  CHECK(studio.Pending()[0].contents.size() == 2);
+}
+
+TEST_CASE("what only the host has is missing, stays there, and is itself again when it is found") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  Lose(studio);
+  fs::rename(studio.path("g/c.jpg"), (studio.folder() / "away.jpg").string());
+  Tell(studio, shoot.told);
+  REQUIRE(studio.catalog().FinishRemembering(3).ok());
+  studio.Record({"g/a.jpg", "g/b.jpg"});
+  studio.RenderAll();
+  studio.AcknowledgeAll();
+  const absl::StatusOr<RebuildResult> result = studio.catalog().FinishSearch();
+  REQUIRE(result.ok());
+  CHECK(result->photos == 2);
+  CHECK(result->known_photos == 2);
+  CHECK(result->missing_photos == 1);
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 1);
+  const pb::LocalPhoto shown =
+      LocalPhotoMessage(studio.catalog().device(), *studio.catalog().GetPhoto(shoot.ids[2]));
+  CHECK(shown.state() == pb::LOCAL_PHOTO_STATE_MISSING);
+  CHECK(shown.paths().empty());
+  CHECK(shown.photo().file_name() == "c.jpg");
+  studio.clock().Advance(std::chrono::hours(100));
+  CHECK(studio.catalog().DueWithdrawals()->empty());
+  CHECK(studio.Pending(studio.catalog().host_sequence()).empty());
+
+  studio.Open();
+  fs::rename((studio.folder() / "away.jpg").string(), studio.path("later.jpg"));
+  studio.Record({"later.jpg"});
+  studio.RenderAll();
+  CHECK(studio.At("later.jpg").id() == shoot.ids[2]);
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 0);
+  const auto pending = studio.Pending(studio.catalog().host_sequence());
+  REQUIRE(pending.size() == 1);
+  CHECK(pending[0].contents.empty());
+  // From now on it is a photo like the others.
+  studio.AcknowledgeAll();
+  fs::remove(studio.path("later.jpg"));
+  studio.Record({"later.jpg"});
+  studio.clock().Advance(Studio::kGrace + std::chrono::minutes(1));
+  CHECK(studio.catalog().DueWithdrawals()->size() == 1);
+}
+
+TEST_CASE("two copies of an original that the host has are two places of its photo") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  Lose(studio);
+  Tell(studio, shoot.told);
+  WriteFile(studio.path("copies/a.jpg"), "g/a.jpg");
+  studio.Record({"g/a.jpg", "copies/a.jpg"});
+  studio.RenderAll();
+  CHECK(studio.At("g/a.jpg").id() == shoot.ids[0]);
+  CHECK(studio.At("copies/a.jpg").id() == shoot.ids[0]);
+  CHECK(studio.At("g/a.jpg").places_size() == 2);
+  CHECK(studio.Pending().size() == 1);
+}
+
+TEST_CASE("customers made before the host was asked open the photos under their old names") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  Lose(studio);
+  studio.Record({"g/a.jpg"});
+  studio.RenderAll();
+  const std::string provisional = studio.At("g/a.jpg").id();
+  REQUIRE(studio.catalog()
+              .ChangeCustomers([&](CustomerChanges& changes) {
+                record::Customer customer;
+                customer.mutable_customer()->set_name("studios/demo/customers/smith");
+                customer.mutable_customer()->set_identifier("7K3M-09QX-T4ZD-5WPA");
+                customer.mutable_customer()->mutable_share()->add_photos(
+                    "studios/demo/galleries/g/photos/" + provisional);
+                return changes.Store(customer);
+              })
+              .ok());
+  Tell(studio, shoot.told);
+  const absl::StatusOr<record::Customer> customer = studio.catalog().GetCustomer("smith");
+  REQUIRE(customer.ok());
+  CHECK(customer->customer().share().photos(0) ==
+        "studios/demo/galleries/g/photos/" + shoot.ids[0]);
+}
+
+TEST_CASE("what the rules would keep and the host has was chosen by hand, and stays there") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  Lose(studio);
+  const bool told_first = GENERATE(true, false);
+  if (told_first) Tell(studio, shoot.told);
+  studio.Record({"g/a.jpg"});
+  std::optional<RenderTask> task = studio.Take();
+  if (told_first) {
+    REQUIRE(*studio.catalog().FinishIfKnown(*task, base::Sha256Of("g/a.jpg")));
+    task = studio.Take();
+  }
+  const imaging::ImageFacts facts = FakeRenditions("g/a.jpg").facts;
+  REQUIRE(studio.catalog().FinishKept(*task, &facts, "a rule keeps it").ok());
+  if (!told_first) Tell(studio, shoot.told);
+  CHECK(studio.At("g/a.jpg").id() == shoot.ids[0]);
+  CHECK(studio.At("g/a.jpg").choice() == record::SELECTION_CHOICE_IN);
+  studio.RenderAll();
+  const std::vector<PendingPublish> pending = studio.Pending();
+  REQUIRE(pending.size() == 1);
+  CHECK_FALSE(pending[0].withdrawal);
+  CHECK(pending[0].contents.empty());
+}
+
+TEST_CASE("a new catalog of a device that the host knows nothing of is whole at once") {
+  Studio studio;
+  Lose(studio);
+  studio.Add("g/a.jpg", "picture");
+  studio.RenderAll();
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_RENDERED) == 1);
+  REQUIRE(studio.catalog().FinishRemembering(0).ok());
+  CHECK(studio.catalog().phase() == record::CATALOG_PHASE_WHOLE);
+  REQUIRE(studio.Pending().size() == 1);
+  CHECK(studio.Pending()[0].contents.size() == 2);
+}
+
+TEST_CASE("a catalog built anew keeps its photos, and sends only what the host turns out to lack") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  const std::string old_name = studio.catalog().catalog_id();
+  const fs::path copy = studio.folder() / "copy";
+  REQUIRE(studio.catalog().BeginRebuild(copy).ok());
+  CHECK(studio.catalog().phase() == record::CATALOG_PHASE_ASKING);
+  CHECK(studio.catalog().catalog_id() != old_name);
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 3);
+  studio.Open();
+  CHECK(studio.catalog().phase() == record::CATALOG_PHASE_ASKING);
+  // The host has lost one of them.
+  Photos told;
+  for (const pb::Photo& photo : shoot.told) {
+    if (!photo.name().ends_with(shoot.ids[2])) *told.Add() = photo;
+  }
+  const bool told_first = GENERATE(true, false);
+  if (told_first) Tell(studio, told);
+  studio.RenderAll();
+  if (!told_first) Tell(studio, told);
+  REQUIRE(studio.catalog().FinishRemembering(2).ok());
+  REQUIRE(studio.catalog().HostOpened(0).ok());
+  shoot.CheckAsBefore();
+  const std::vector<PendingPublish> pending = studio.Pending();
+  REQUIRE(pending.size() == 3);
+  for (const PendingPublish& item : pending) {
+    CHECK(item.contents.size() == (item.photo.name().ends_with(shoot.ids[2]) ? 2 : 0));
+  }
+  studio.AcknowledgeAll();
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_PUBLISHED) == 3);
+
+  base::FakeClock clock;
+  const auto kept =
+      Catalog::Open({copy, std::uint64_t{16} << 20, studio.catalog().device()}, clock);
+  REQUIRE(kept.ok());
+  CHECK((*kept)->catalog_id() == old_name);
+  CHECK((*kept)->counts().in(pb::LOCAL_PHOTO_STATE_PUBLISHED) == 3);
+}
+
+TEST_CASE("a photo without its file is asked for at the host like the others, and stays there") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  fs::remove(studio.path("g/c.jpg"));
+  REQUIRE(studio.catalog().BeginRebuild(studio.folder() / "copy").ok());
+  Tell(studio, shoot.told);
+  REQUIRE(studio.catalog().FinishRemembering(3).ok());
+  studio.Record({"g/c.jpg"});
+  studio.RenderAll();
+  CHECK(studio.catalog().FinishSearch()->missing_photos == 1);
+  CHECK(studio.Pending().size() == 2);
+}
+
+// ---- A catalog that cannot be opened
+
+absl::Status OpenWithRecord(Studio& studio, const std::string& record) {
+  studio.Close();
+  kv::Database::Options options;
+  for (const std::string_view family : keys::kColumnFamilies) {
+    options.column_families.push_back({std::string(family), family == keys::kRenditions});
+  }
+  {
+    absl::StatusOr<kv::Database> database =
+        kv::Database::Open(studio.folder() / "catalog", options);
+    REQUIRE(database.ok());
+    kv::Batch batch;
+    batch.Put(keys::kMeta, keys::CatalogRecord(), record);
+    REQUIRE(database->Commit(std::move(batch)).ok());
+  }
+  return Catalog::Open(
+             {studio.folder() / "catalog", std::uint64_t{16} << 20, {"demo", "front-desk"}},
+             studio.clock())
+      .status();
+}
+
+TEST_CASE("a catalog that is damaged or too new says in one sentence what can be done") {
+  Studio studio;
+  absl::Status status;
+  SECTION("its record is damaged") {
+    status = OpenWithRecord(studio, "\xff\xff\xff\xff");
+    CHECK(absl::IsDataLoss(status));
+    CHECK(std::string(status.message()).find("is damaged; restore it from a backup") !=
+          std::string::npos);
+  }
+  SECTION("it is of a newer format") {
+    record::Catalog newer;
+    newer.set_format_version(keys::kFormatVersion + 1);
+    newer.set_device("studios/demo/devices/front-desk");
+    status = OpenWithRecord(studio, newer.SerializeAsString());
+    CHECK(absl::IsFailedPrecondition(status));
+    CHECK(std::string(status.message()).find("newer studio daemon (format 2); use that version") !=
+          std::string::npos);
+  }
+  SECTION("a file of the store is damaged") {
+    studio.Add("g/a.jpg", "picture");
+    studio.Close();
+    WriteFile((studio.folder() / "catalog/CURRENT").string(), "nonsense\n");
+    status = Catalog::Open(
+                 {studio.folder() / "catalog", std::uint64_t{16} << 20, {"demo", "front-desk"}},
+                 studio.clock())
+                 .status();
+    CHECK(absl::IsDataLoss(status));
+  }
+  INFO(status.message());
+  CHECK(std::string(status.message()).find("--rebuild-catalog") != std::string::npos);
+  CHECK(std::string(status.message()).find('\n') == std::string::npos);
+}
+
+TEST_CASE("a catalog is set aside, never deleted, and not under a running daemon") {
+  proofline::test::TempDir state;
+  CHECK(SetCatalogAside(state.path())->find("there is no catalog") != std::string::npos);
+  WriteFile((state / "catalog/CURRENT").string(), "nonsense");
+  const absl::StatusOr<std::string> done = SetCatalogAside(state.path());
+  REQUIRE(done.ok());
+  WriteFile((state / "catalog/CURRENT").string(), "another");
+  REQUIRE(SetCatalogAside(state.path()).ok());
+  int aside = 0;
+  for (const auto& entry : fs::directory_iterator(state.path())) {
+    aside += entry.path().filename().string().starts_with("catalog-before-") ? 1 : 0;
+  }
+  CHECK(aside == 2);
+  CHECK_FALSE(fs::exists(state / "catalog"));
+}
+
+// ---- Orders that an older catalog had heard of
+
+pb::OrderEvent ToldOrder(pb::OrderState state, pb::JobState job, pb::ItemState line) {
+  pb::OrderEvent event = OrderOf(state, 7, {{"a", "1"}});
+  event.mutable_order()->mutable_lines(0)->set_state(line);
+  pb::OrderShare& share = *event.mutable_order()->add_shares();
+  share.set_device("studios/demo/devices/front-desk");
+  share.set_lab("studios/demo/labs/colour-lab");
+  share.set_revision(12);
+  share.set_state(job);
+  share.set_job("jobs/7");
+  return event;
+}
+
+pb::Job JobAt(pb::JobState state) {
+  pb::Job job;
+  job.set_name("jobs/7");
+  job.set_order(kOrder);
+  job.set_device("studios/demo/devices/front-desk");
+  job.set_state(state);
+  job.set_revision(3);
+  job.add_items()->set_line_number(1);
+  job.mutable_items(0)->set_state(pb::ITEM_STATE_PRINTED);
+  return job;
+}
+
+TEST_CASE("an order that is done is not brought to the lab again by a new catalog") {
+  Studio studio;
+  auto book = OpenBook(studio);
+  REQUIRE(book->RecordOrder(ToldOrder(pb::ORDER_STATE_COMPLETED, pb::JOB_STATE_COMPLETED,
+                                      pb::ITEM_STATE_PRINTED))
+              .ok());
+  CHECK(book->SharesToSend("colour-lab")->empty());
+  CHECK(book->UnreportedShares(10)->empty());
+}
+
+TEST_CASE("a share that the host has heard of goes on where the lab is, with later revisions") {
+  Studio studio;
+  auto book = OpenBook(studio);
+  REQUIRE(book->RecordOrder(ToldOrder(pb::ORDER_STATE_PRINTING, pb::JOB_STATE_PRINTING,
+                                      pb::ITEM_STATE_PRINTING))
+              .ok());
+  const auto shares = book->SharesToSend("colour-lab");
+  REQUIRE(shares->size() == 1);
+  CHECK(shares->at(0).phase() == record::SHARE_PHASE_ASKING);
+  CHECK(shares->at(0).job() == "jobs/7");
+  CHECK(book->UnreportedShares(10)->empty());
+
+  SECTION("the lab says how far it is") {
+    REQUIRE(book->RecordJob("colour-lab", JobAt(pb::JOB_STATE_COMPLETED), 0).ok());
+    CHECK(book->SharesToSend("colour-lab")->empty());
+    const auto reports = book->UnreportedShares(10);
+    REQUIRE(reports->size() == 1);
+    CHECK(reports->at(0).revision() == 13);
+    CHECK(reports->at(0).state() == pb::JOB_STATE_COMPLETED);
+  }
+  SECTION("the lab does not know the job, which may have been printed") {
+    REQUIRE(book->ForgetJob(shares->at(0)).ok());
+    CHECK(book->SharesToSend("colour-lab")->empty());
+    CHECK(book->UnreportedShares(10)->at(0).state_message().find("which pages came out") !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("a job that the lab has lost before it printed anything is brought there again") {
+  Studio studio;
+  auto book = OpenBook(studio);
+  REQUIRE(book->RecordOrder(
+                  ToldOrder(pb::ORDER_STATE_AT_LAB, pb::JOB_STATE_RECEIVED, pb::ITEM_STATE_WAITING))
+              .ok());
+  REQUIRE(book->ForgetJob(book->SharesToSend("colour-lab")->at(0)).ok());
+  REQUIRE(book->SharesToSend("colour-lab")->size() == 1);
+  CHECK(book->SharesToSend("colour-lab")->at(0).phase() == record::SHARE_PHASE_NEW);
+}
+
+TEST_CASE("a share that has failed keeps its reason when its job was taken back") {
+  Studio studio;
+  auto book = OpenBook(studio);
+  REQUIRE(book->RecordOrder([] {
+                pb::OrderEvent event =
+                    ToldOrder(pb::ORDER_STATE_FAILED, pb::JOB_STATE_FAILED, pb::ITEM_STATE_FAILED);
+                event.mutable_order()->add_history()->set_state(pb::ORDER_STATE_TRANSFERRING);
+                return event;
+              }())
+              .ok());
+  REQUIRE(book->SharesToSend("colour-lab")->size() == 1);
+  REQUIRE(book->RecordJob("colour-lab", JobAt(pb::JOB_STATE_CANCELLED), 0).ok());
+  CHECK(book->SharesToSend("colour-lab")->empty());
+  CHECK(book->UnreportedShares(10)->empty());
+}
+
+}  // namespace
+}  // namespace proofline::studio::test
