@@ -221,7 +221,7 @@ int main(int argc, char** argv) {
       PROOFLINE_VERSION,
       studio::StudioConfigTable(),
       studio::LiveStudioKeys(),
-      {{"--rebuild-catalog",
+      {{studio::kRebuildFlag,
         "Set the catalog aside, so that the next start makes a new one from the folders and the "
         "host, and end."}}};
   return base::RunProgram(

@@ -6,6 +6,7 @@
 
 #include "daemon/catalog_keys.h"
 #include "daemon/file_stamp.h"
+#include "daemon/told_share.h"
 #include "lib/base/kill_point.h"
 #include "lib/base/text.h"
 #include "lib/rpc/resource_name.h"
@@ -47,46 +48,6 @@ bool WantsLab(const record::Share& share) {
   return share.phase() == record::SHARE_PHASE_NEW || share.phase() == record::SHARE_PHASE_OPEN ||
          share.phase() == record::SHARE_PHASE_CANCELLING ||
          share.phase() == record::SHARE_PHASE_ASKING;
-}
-
-// This device's share of an order at a lab as the host knows it, if it has heard of it: then this
-// catalog is younger than the share.
-const pb::OrderShare* ToldShare(const pb::Order& order, const std::string& device,
-                                std::string_view lab) {
-  for (const pb::OrderShare& share : order.shares()) {
-    const bool its = share.device() == device && share.lab().ends_with(base::Concat("/", lab));
-    if (its && share.revision() > 0) return &share;
-  }
-  return nullptr;
-}
-
-bool HasEnded(const pb::OrderShare& told) {
-  return told.state() == pb::JOB_STATE_COMPLETED || told.state() == pb::JOB_STATE_CANCELLED ||
-         // It has failed here, before the lab had a job.
-         (told.state() == pb::JOB_STATE_FAILED && told.job().empty());
-}
-
-// Takes a share up where the host says it is. Whatever the host has heard is not told again, and
-// what the lab has is not brought to it again: the lab says how far it is.
-void GoOnFrom(const pb::OrderShare& told, record::Share& share) {
-  share.set_job(told.job());
-  share.set_phase(HasEnded(told)       ? record::SHARE_PHASE_FINISHED
-                  : told.job().empty() ? record::SHARE_PHASE_NEW
-                                       : record::SHARE_PHASE_ASKING);
-  share.set_reported_revision(told.revision());
-  pb::ReportProgressRequest& report = *share.mutable_report();
-  report.set_order(share.order());
-  report.set_lab(told.lab());
-  report.set_revision(told.revision());
-  report.set_job(told.job());
-  report.set_state(told.state());
-  report.set_state_message(told.state_message());
-  for (const pb::OrderLine& line : share.lines()) {
-    pb::LineProgress& progress = *report.add_lines();
-    progress.set_line_number(line.line_number());
-    progress.set_state(line.state());
-    progress.set_state_message(line.state_message());
-  }
 }
 
 absl::Status Damaged(std::string_view what) {

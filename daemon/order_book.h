@@ -25,9 +25,6 @@
 
 namespace proofline::studio {
 
-// Pages of the share may have come out of a printer.
-bool HasBegunPrinting(const record::Share& share);
-
 // Thread-safe. Each change is one durable commit together with the feed position it came from.
 // Every change of a share makes a new report for the host, which stays in the book until the host
 // has taken it. Methods block on the disk; errors are those of kv::Database unless named.

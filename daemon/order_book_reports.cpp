@@ -3,6 +3,7 @@
 
 #include "daemon/catalog_keys.h"
 #include "daemon/order_book.h"
+#include "daemon/told_share.h"
 #include "lib/rpc/resource_name.h"
 
 namespace proofline::studio {
@@ -14,14 +15,6 @@ namespace {
 std::string LastPart(const std::string& name) { return name.substr(name.rfind('/') + 1); }
 
 }  // namespace
-
-bool HasBegunPrinting(const record::Share& share) {
-  const auto& lines = share.report().lines();
-  return std::any_of(lines.begin(), lines.end(), [](const pb::LineProgress& line) {
-    return line.state() == pb::ITEM_STATE_PRINTING || line.state() == pb::ITEM_STATE_PRINTED ||
-           line.state() == pb::ITEM_STATE_HELD;
-  });
-}
 
 absl::Status OrderBook::ForgetJob(const record::Share& share) {
   const std::lock_guard lock(mutex_);

@@ -59,10 +59,14 @@ absl::Status Rebuild::Begin() {
   }
   const absl::Status status = parts_.catalog.BeginRebuild(copy);
   parts_.publisher.Start();
+  {
+    // Who is about to wait has seen the catalog as it is now.
+    const std::lock_guard lock(mutex_);
+  }
+  changed_.notify_all();
   if (!status.ok()) return status;
   spdlog::info("the catalog is built anew; as it was it is kept in {}", copy.string());
   parts_.watcher.Rescan();
-  changed_.notify_all();
   return absl::OkStatus();
 }
 
