@@ -36,6 +36,12 @@ std::string Brief(const v1::GetStudioStatusResponse& status) {
 
 absl::Status Rebuild(Program& program, const StudioTarget& target, bool yes) {
   const auto client = DialStudio(program, target);
+  if (absl::IsUnavailable(client.status())) {
+    return absl::UnavailableError(
+        Concat(base::ToStd(client.status().message()),
+               "; if it cannot start because its catalog is damaged, set that aside first: "
+               "proofline-studiod --config FILE --rebuild-catalog"));
+  }
   if (!client.ok()) return client.status();
   if (!yes) {
     if (absl::Status status = Confirm(program); !status.ok()) return status;

@@ -356,3 +356,19 @@ TEST_CASE("large values go to blob files, small ones do not") {
   CHECK(*database.Get("pictures", "large") == std::string(100'000, 'l'));
   CHECK(*database.Get("pictures", "small") == std::string(1000, 's'));
 }
+
+TEST_CASE("a copy holds what the store held at that moment, blobs included, and can be opened") {
+  TempDir dir;
+  Database database = MustOpen(dir / "store");
+  REQUIRE(Put(database, "records", "before", "1").ok());
+  REQUIRE(Put(database, "pictures", "large", std::string(100'000, 'l')).ok());
+  REQUIRE(database.CopyTo(dir / "copy").ok());
+  REQUIRE(Put(database, "records", "after", "2").ok());
+  CHECK(absl::IsAlreadyExists(database.CopyTo(dir / "copy")));
+
+  const Database copy = MustOpen(dir / "copy");
+  CHECK(*copy.Get("records", "before") == "1");
+  CHECK(*copy.Get("pictures", "large") == std::string(100'000, 'l'));
+  CHECK(absl::IsNotFound(copy.Get("records", "after").status()));
+  CHECK(*database.Get("records", "after") == "2");
+}
