@@ -237,7 +237,10 @@ absl::Status Catalog::AdoptId(CatalogTransaction& transaction, const pb::Photo& 
   } else if (made) {
     QueuePublish(photo, /*with_renditions=*/false);
   } else if (photo.ticket() != 0) {
-    // Whoever is rendering it does so for an id that there is not any more.
+    // Whoever is rendering it does so for an id that there is not any more, and nothing that the
+    // host was told of is here.
+    photo.set_kept(false);
+    photo.set_stale(true);
     Requeue(photo);
   }
   return transaction.Store(photo);

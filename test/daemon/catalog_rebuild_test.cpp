@@ -286,6 +286,9 @@ TEST_CASE("what the rules would keep and the host has was chosen by hand, and st
   Shoot shoot;
   Studio& studio = shoot.studio;
   Lose(studio);
+  Preferences preferences;
+  preferences.rules.push_back({.name = "nothing is sent", .sent = false});
+  REQUIRE(studio.catalog().UsePreferences(preferences).ok());
   const bool told_first = GENERATE(true, false);
   if (told_first) Tell(studio, shoot.told);
   studio.Record({"g/a.jpg"});
