@@ -1,7 +1,5 @@
 // proofline host …: the verbs of the people who run a host.
 #include "cli/host_verbs.h"
-#include "cli/list.h"
-#include "cli/names.h"
 #include "cli/order_view.h"
 #include "cli/text.h"
 #include "lib/base/text.h"
@@ -13,8 +11,6 @@ using Stub = v1::AdminService::Stub;
 using base::Concat;
 using Target = std::shared_ptr<HostTarget>;
 
-constexpr int kPageSize = 1000;
-
 absl::Status ListStudioLabs(Program& program, const HostTarget& target, const std::string& studio) {
   const auto client = DialHost(program, target);
   if (!client.ok()) return client.status();
@@ -24,7 +20,7 @@ absl::Status ListStudioLabs(Program& program, const HostTarget& target, const st
   bool any = false;
   v1::ListLabsRequest request;
   request.set_parent(*parent);
-  request.set_page_size(kPageSize);
+  request.set_page_size(kHostPageSize);
   const absl::Status status =
       client->ForEachPage(&Stub::ListLabs, request, [&](const v1::ListLabsResponse& page) {
         for (const v1::Lab& lab : page.labs()) {
@@ -47,59 +43,45 @@ absl::Status ListStudioLabs(Program& program, const HostTarget& target, const st
   return absl::OkStatus();
 }
 
+void SayState(Output& output, const v1::Order& order) {
+  output.Done(order, Concat(order.name(), " is ", Word(order.state())));
+}
+
 absl::Status ListOrders(Program& program, const HostTarget& target, const std::string& studio) {
-  const auto client = DialHost(program, target);
-  if (!client.ok()) return client.status();
-  const auto parent = HostName(*client, kStudioPattern, studio, "a studio");
-  if (!parent.ok()) return parent.status();
-  v1::ListStudioOrdersRequest request;
-  request.set_parent(*parent);
-  request.set_page_size(kPageSize);
-  return PrintList(
-      program.output, *client, &Stub::ListStudioOrders, request,
-      &v1::ListStudioOrdersResponse::orders, OrderTable(),
-      [](const v1::Order& order) { return OrderRow(order, 0); }, "no orders yet");
+  return PrintListOfStudio(
+      program, target, &Stub::ListStudioOrders, studio, &v1::ListStudioOrdersResponse::orders,
+      OrderTable(), [](const v1::Order& order) { return OrderRow(order, 0); }, "no orders yet");
 }
 
 absl::Status ShowOrder(Program& program, const HostTarget& target, const std::string& text) {
-  const auto client = DialHost(program, target);
-  if (!client.ok()) return client.status();
-  const auto name = HostName(*client, kOrderPattern, text, "an order");
-  if (!name.ok()) return name.status();
-  v1::GetStudioOrderRequest request;
-  request.set_name(*name);
-  const auto order = client->Call(&Stub::GetStudioOrder, request);
-  if (!order.ok()) return order.status();
-  PrintOrder(program.output, *order);
-  return absl::OkStatus();
+  return CallNamed(program, target, &Stub::GetStudioOrder, kOrderPattern, text, "an order",
+                   [&](const v1::Order& order) { PrintOrder(program.output, order); });
 }
 
 absl::Status CancelOrder(Program& program, const HostTarget& target, const std::string& text,
                          const std::string& message) {
-  const auto client = DialHost(program, target);
-  if (!client.ok()) return client.status();
-  const auto name = HostName(*client, kOrderPattern, text, "an order");
-  if (!name.ok()) return name.status();
   v1::CancelStudioOrderRequest request;
-  request.set_name(*name);
   request.set_message(message);
-  const auto order = client->Call(&Stub::CancelStudioOrder, request);
-  if (!order.ok()) return order.status();
-  program.output.Done(*order, Concat(order->name(), " is ", Word(order->state())));
-  return absl::OkStatus();
+  return CallNamed(
+      program, target, &Stub::CancelStudioOrder, kOrderPattern, text, "an order",
+      [&](const v1::Order& order) { SayState(program.output, order); }, request);
 }
 
 absl::Status ReleaseOrder(Program& program, const HostTarget& target, const std::string& text) {
-  const auto client = DialHost(program, target);
-  if (!client.ok()) return client.status();
-  const auto name = HostName(*client, kOrderPattern, text, "an order");
-  if (!name.ok()) return name.status();
-  v1::ReleaseOrderRequest request;
-  request.set_name(*name);
-  const auto order = client->Call(&Stub::ReleaseOrder, request);
-  if (!order.ok()) return order.status();
-  program.output.Done(*order, Concat(order->name(), " is ", Word(order->state())));
-  return absl::OkStatus();
+  return CallNamed(program, target, &Stub::ReleaseOrder, kOrderPattern, text, "an order",
+                   [&](const v1::Order& order) { SayState(program.output, order); });
+}
+
+void PrintUsage(Output& output, const v1::Usage& usage) {
+  if (output.json()) {
+    output.Json(usage);
+    return;
+  }
+  output.Print(Facts{{"photos", std::to_string(usage.photos())},
+                     {"renditions", SizeText(usage.rendition_bytes())},
+                     {"galleries", std::to_string(usage.galleries())},
+                     {"customers", std::to_string(usage.customers())},
+                     {"orders", std::to_string(usage.orders())}});
 }
 
 absl::Status ShowUsage(Program& program, const HostTarget& target, const std::string& studio) {
@@ -111,15 +93,7 @@ absl::Status ShowUsage(Program& program, const HostTarget& target, const std::st
   request.set_name(*parent + "/usage");
   const auto usage = client->Call(&Stub::GetUsage, request);
   if (!usage.ok()) return usage.status();
-  if (program.output.json()) {
-    program.output.Json(*usage);
-    return absl::OkStatus();
-  }
-  program.output.Print(Facts{{"photos", std::to_string(usage->photos())},
-                             {"renditions", SizeText(usage->rendition_bytes())},
-                             {"galleries", std::to_string(usage->galleries())},
-                             {"customers", std::to_string(usage->customers())},
-                             {"orders", std::to_string(usage->orders())}});
+  PrintUsage(program.output, *usage);
   return absl::OkStatus();
 }
 

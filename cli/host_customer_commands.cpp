@@ -2,8 +2,7 @@
 #include "cli/arguments.h"
 #include "cli/exit_code.h"
 #include "cli/host_verbs.h"
-#include "cli/list.h"
-#include "cli/names.h"
+#include "cli/share_view.h"
 #include "cli/text.h"
 #include "lib/base/text.h"
 
@@ -14,7 +13,6 @@ using Stub = v1::AdminService::Stub;
 using base::Concat;
 using Target = std::shared_ptr<HostTarget>;
 
-constexpr int kPageSize = 1000;
 constexpr char kCustomerHelp[] =
     "STUDIO/CUSTOMER, the full name, or CUSTOMER where there is one studio";
 
@@ -31,17 +29,6 @@ struct CustomerFlags {
 
   bool has_share() const { return !galleries.empty() || !photos.empty() || !matches.empty(); }
 };
-
-std::string ShareText(const v1::Share& share) {
-  std::string text;
-  const auto add = [&](std::string part) { text += Concat(text.empty() ? "" : ", ", part); };
-  for (const std::string& gallery : share.galleries()) add("gallery " + LastId(gallery));
-  for (const std::string& photo : share.photos()) add("photo " + ShortName(photo, 1));
-  for (const v1::MetadataMatch& match : share.matches()) {
-    add(Concat(match.field(), "=", match.value()));
-  }
-  return text;
-}
 
 void PrintCustomer(Output& output, const v1::Customer& customer) {
   if (output.json()) {
@@ -111,15 +98,8 @@ absl::Status Create(Program& program, const HostTarget& target, const CustomerFl
 }
 
 absl::Status List(Program& program, const HostTarget& target, const std::string& studio) {
-  const auto client = DialHost(program, target);
-  if (!client.ok()) return client.status();
-  const auto parent = HostName(*client, kStudioPattern, studio, "a studio");
-  if (!parent.ok()) return parent.status();
-  v1::ListCustomersRequest request;
-  request.set_parent(*parent);
-  request.set_page_size(kPageSize);
-  return PrintList(
-      program.output, *client, &Stub::ListCustomers, request, &v1::ListCustomersResponse::customers,
+  return PrintListOfStudio(
+      program, target, &Stub::ListCustomers, studio, &v1::ListCustomersResponse::customers,
       Table({"CUSTOMER", "NAME", "SEES", "EXPIRES", "LAST SIGN-IN", "REVOKED"}),
       [](const v1::Customer& customer) {
         return std::vector<std::string>{ShortName(customer.name(), 0),
@@ -132,23 +112,16 @@ absl::Status List(Program& program, const HostTarget& target, const std::string&
       "this studio has no customers yet");
 }
 
-template <typename Request>
-absl::Status CustomerVerb(Program& program, const HostTarget& target, const std::string& text,
-                          HostClient::Method<Request, v1::Customer> method, bool revoked) {
-  const auto client = DialHost(program, target);
-  if (!client.ok()) return client.status();
-  const auto name = HostName(*client, kCustomerPattern, text, "a customer");
-  if (!name.ok()) return name.status();
-  Request request;
-  request.set_name(*name);
-  const absl::StatusOr<v1::Customer> customer = client->Call(method, request);
-  if (!customer.ok()) return customer.status();
-  if (revoked) {
-    program.output.Done(*customer, Concat(customer->name(), " is revoked"));
-  } else {
-    PrintCustomer(program.output, *customer);
-  }
-  return absl::OkStatus();
+absl::Status Show(Program& program, const HostTarget& target, const std::string& text) {
+  return CallNamed(program, target, &Stub::GetCustomer, kCustomerPattern, text, "a customer",
+                   [&](const v1::Customer& customer) { PrintCustomer(program.output, customer); });
+}
+
+absl::Status Revoke(Program& program, const HostTarget& target, const std::string& text) {
+  return CallNamed(program, target, &Stub::RevokeCustomer, kCustomerPattern, text, "a customer",
+                   [&](const v1::Customer& customer) {
+                     program.output.Done(customer, Concat(customer.name(), " is revoked"));
+                   });
 }
 
 absl::Status Update(Program& program, const HostTarget& target, const CustomerFlags& flags) {
@@ -224,10 +197,7 @@ void AddHostCustomerVerbs(CLI::App& group, Program& program, const Target& targe
       ->required();
   auto text = std::make_shared<std::string>();
   AddVerb(*customers, program, "show", "Show one customer", "proofline host customer show demo/ada",
-          [&program, target, text] {
-            return CustomerVerb<v1::GetCustomerRequest>(program, *target, *text, &Stub::GetCustomer,
-                                                        false);
-          })
+          [&program, target, text] { return Show(program, *target, *text); })
       ->add_option("customer", *text, kCustomerHelp)
       ->required();
   auto changes = std::make_shared<CustomerFlags>();
@@ -242,10 +212,7 @@ void AddHostCustomerVerbs(CLI::App& group, Program& program, const Target& targe
       ->excludes("--expires");
   AddVerb(*customers, program, "revoke", "Refuse an identifier and end its sessions",
           "proofline host customer revoke demo/ada",
-          [&program, target, text] {
-            return CustomerVerb<v1::RevokeCustomerRequest>(program, *target, *text,
-                                                           &Stub::RevokeCustomer, true);
-          })
+          [&program, target, text] { return Revoke(program, *target, *text); })
       ->add_option("customer", *text, kCustomerHelp)
       ->required();
 }

@@ -2,8 +2,6 @@
 #include "cli/exit_code.h"
 #include "cli/host_verbs.h"
 #include "cli/key_file.h"
-#include "cli/list.h"
-#include "cli/names.h"
 #include "cli/text.h"
 #include "lib/base/text.h"
 
@@ -14,7 +12,6 @@ using Stub = v1::AdminService::Stub;
 using base::Concat;
 using Target = std::shared_ptr<HostTarget>;
 
-constexpr int kPageSize = 1000;
 constexpr char kDeviceHelp[] = "STUDIO/DEVICE, the full name, or DEVICE where there is one studio";
 
 std::string HoldText(const v1::HoldPolicy& policy) {
@@ -74,7 +71,7 @@ absl::Status ListStudios(Program& program, const HostTarget& target) {
   const auto client = DialHost(program, target);
   if (!client.ok()) return client.status();
   v1::ListStudiosRequest request;
-  request.set_page_size(kPageSize);
+  request.set_page_size(kHostPageSize);
   return PrintList(
       program.output, *client, &Stub::ListStudios, request, &v1::ListStudiosResponse::studios,
       Table({"STUDIO", "NAME", "CREATED"}),
@@ -86,16 +83,8 @@ absl::Status ListStudios(Program& program, const HostTarget& target) {
 }
 
 absl::Status ShowStudio(Program& program, const HostTarget& target, const std::string& id) {
-  const auto client = DialHost(program, target);
-  if (!client.ok()) return client.status();
-  const auto name = HostName(*client, kStudioPattern, id, "a studio");
-  if (!name.ok()) return name.status();
-  v1::GetStudioRequest request;
-  request.set_name(*name);
-  const auto studio = client->Call(&Stub::GetStudio, request);
-  if (!studio.ok()) return studio.status();
-  PrintStudio(program.output, *studio);
-  return absl::OkStatus();
+  return CallNamed(program, target, &Stub::GetStudio, kStudioPattern, id, "a studio",
+                   [&](const v1::Studio& studio) { PrintStudio(program.output, studio); });
 }
 
 struct NewDevice {
@@ -144,15 +133,8 @@ absl::Status CreateDevice(Program& program, const HostTarget& target, const NewD
 }
 
 absl::Status ListDevices(Program& program, const HostTarget& target, const std::string& studio) {
-  const auto client = DialHost(program, target);
-  if (!client.ok()) return client.status();
-  const auto parent = HostName(*client, kStudioPattern, studio, "a studio");
-  if (!parent.ok()) return parent.status();
-  v1::ListDevicesRequest request;
-  request.set_parent(*parent);
-  request.set_page_size(kPageSize);
-  return PrintList(
-      program.output, *client, &Stub::ListDevices, request, &v1::ListDevicesResponse::devices,
+  return PrintListOfStudio(
+      program, target, &Stub::ListDevices, studio, &v1::ListDevicesResponse::devices,
       Table({"DEVICE", "NAME", "CREATED", "LAST SEEN", "REVOKED"}),
       [](const v1::Device& device) {
         return std::vector<std::string>{
@@ -162,23 +144,16 @@ absl::Status ListDevices(Program& program, const HostTarget& target, const std::
       "this studio has no devices yet");
 }
 
-template <typename Request>
-absl::Status DeviceVerb(Program& program, const HostTarget& target, const std::string& text,
-                        HostClient::Method<Request, v1::Device> method, bool revoked) {
-  const auto client = DialHost(program, target);
-  if (!client.ok()) return client.status();
-  const auto name = HostName(*client, kDevicePattern, text, "a device");
-  if (!name.ok()) return name.status();
-  Request request;
-  request.set_name(*name);
-  const absl::StatusOr<v1::Device> device = client->Call(method, request);
-  if (!device.ok()) return device.status();
-  if (revoked) {
-    program.output.Done(*device, Concat(device->name(), " is revoked"));
-  } else {
-    PrintDevice(program.output, *device);
-  }
-  return absl::OkStatus();
+absl::Status ShowDevice(Program& program, const HostTarget& target, const std::string& text) {
+  return CallNamed(program, target, &Stub::GetDevice, kDevicePattern, text, "a device",
+                   [&](const v1::Device& device) { PrintDevice(program.output, device); });
+}
+
+absl::Status RevokeDevice(Program& program, const HostTarget& target, const std::string& text) {
+  return CallNamed(program, target, &Stub::RevokeDevice, kDevicePattern, text, "a device",
+                   [&](const v1::Device& device) {
+                     program.output.Done(device, Concat(device.name(), " is revoked"));
+                   });
 }
 
 }  // namespace
@@ -219,19 +194,14 @@ void AddHostDeviceVerbs(CLI::App& group, Program& program, const Target& target)
       ->add_option("studio", *studio, "The studio's identifier")
       ->required();
   auto text = std::make_shared<std::string>();
-  AddVerb(
-      *devices, program, "show", "Show one device", "proofline host device show demo/front-desk",
-      [&program, target, text] {
-        return DeviceVerb<v1::GetDeviceRequest>(program, *target, *text, &Stub::GetDevice, false);
-      })
+  AddVerb(*devices, program, "show", "Show one device",
+          "proofline host device show demo/front-desk",
+          [&program, target, text] { return ShowDevice(program, *target, *text); })
       ->add_option("device", *text, kDeviceHelp)
       ->required();
   AddVerb(*devices, program, "revoke", "Refuse a device from now on and cut its streams",
           "proofline host device revoke demo/front-desk",
-          [&program, target, text] {
-            return DeviceVerb<v1::RevokeDeviceRequest>(program, *target, *text, &Stub::RevokeDevice,
-                                                       true);
-          })
+          [&program, target, text] { return RevokeDevice(program, *target, *text); })
       ->add_option("device", *text, kDeviceHelp)
       ->required();
 }

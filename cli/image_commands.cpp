@@ -219,6 +219,7 @@ google::protobuf::Struct FactsJson(const imaging::ImageFacts& facts) {
   }
   if (facts.rating) number("rating", *facts.rating);
   text("label", facts.label);
+  text("location", facts.location);
   return json;
 }
 
@@ -259,7 +260,8 @@ absl::Status ShowFacts(Program& program, const ImageTarget& target, const std::s
                              {"copyright", facts->copyright},
                              {"keywords", keywords},
                              {"rating", number(facts->rating, "")},
-                             {"label", facts->label}});
+                             {"label", facts->label},
+                             {"location", facts->location}});
   return absl::OkStatus();
 }
 

@@ -206,6 +206,7 @@ void PrintLocalPhoto(Output& output, const v1::LocalPhoto& local) {
       {"label", metadata.label()},
       {"creator", metadata.creator()},
       {"copyright", metadata.copyright()},
+      {"location", metadata.location()},
       {"taken", CaptureTime(metadata)},
       {"camera", metadata.camera()},
       {"lens", metadata.lens()},
@@ -232,7 +233,9 @@ void AddStudioCommands(CLI::App& root, Program& program) {
   // The group's option outlives this call with the verbs below, which hold the target.
   AddStudioStatusVerbs(*group, program, target);
   AddListVerbs(*group, program, target);
+  AddStudioMetadataVerbs(*group, program, target);
   AddStudioEditVerbs(*group, program, target);
+  AddStudioCustomerVerbs(*group, program, target);
   AddWorkVerbs(*group, program, target);
 }
 

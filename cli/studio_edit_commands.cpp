@@ -1,4 +1,4 @@
-// proofline studio set and edit: metadata and edits of photos.
+// proofline studio edit: edits of photos.
 #include <optional>
 
 #include "cli/arguments.h"
@@ -16,15 +16,6 @@ using base::Concat;
 using Target = std::shared_ptr<StudioTarget>;
 // Puts what the flags say into a request that has the photo's name and its current values.
 using Change = std::function<void(v1::UpdateLocalPhotoRequest&)>;
-
-struct SetFlags {
-  std::vector<std::string> photos;
-  // A flag that was given with empty text clears its value.
-  std::optional<std::string> title, caption, subject, event, customer_reference, rating, label;
-  std::vector<std::string> keywords;
-  bool no_keywords = false;
-  std::vector<std::string> fields;
-};
 
 struct EditFlags {
   std::vector<std::string> photos;
@@ -69,71 +60,6 @@ absl::Status ChangePhotos(Program& program, const StudioTarget& target,
   return absl::OkStatus();
 }
 
-// The parsed form of the flags that have one.
-struct SetValues {
-  int rating = 0;
-  std::vector<std::pair<std::string, std::string>> fields;
-};
-
-void ApplySet(const SetFlags& flags, const SetValues& values,
-              v1::UpdateLocalPhotoRequest& request) {
-  v1::Metadata& metadata = *request.mutable_photo()->mutable_metadata();
-  const auto path = [&](const char* field) {
-    request.mutable_update_mask()->add_paths(Concat("metadata.", field));
-  };
-  const auto text = [&](const std::optional<std::string>& value, const char* field,
-                        std::string* (v1::Metadata::*mutable_text)()) {
-    if (!value) return;
-    *(metadata.*mutable_text)() = *value;
-    path(field);
-  };
-  text(flags.title, "title", &v1::Metadata::mutable_title);
-  text(flags.caption, "caption", &v1::Metadata::mutable_caption);
-  text(flags.subject, "subject", &v1::Metadata::mutable_subject);
-  text(flags.event, "event", &v1::Metadata::mutable_event);
-  text(flags.customer_reference, "customer_reference", &v1::Metadata::mutable_customer_reference);
-  text(flags.label, "label", &v1::Metadata::mutable_label);
-  if (flags.rating) {
-    metadata.set_rating(values.rating);
-    path("rating");
-  }
-  if (!flags.keywords.empty() || flags.no_keywords) {
-    metadata.mutable_keywords()->Assign(flags.keywords.begin(), flags.keywords.end());
-    path("keywords");
-  }
-  for (const auto& [key, value] : values.fields) {
-    if (value.empty()) {
-      metadata.mutable_fields()->erase(key);
-    } else {
-      (*metadata.mutable_fields())[key] = value;
-    }
-  }
-  if (!values.fields.empty()) path("fields");
-}
-
-absl::Status Set(Program& program, const StudioTarget& target, const SetFlags& flags) {
-  SetValues values;
-  if (flags.rating) {
-    const auto rating = ParseNumber(*flags.rating, -1, 5, "a rating");
-    if (!rating.ok()) return rating.status();
-    values.rating = static_cast<int>(*rating);
-    if (values.rating != *rating) return UsageError("a rating is a whole number from -1 to 5");
-  }
-  for (const std::string& field : flags.fields) {
-    auto pair = ParseKeyValue(field);
-    if (!pair.ok()) return pair.status();
-    values.fields.push_back(*std::move(pair));
-  }
-  v1::UpdateLocalPhotoRequest probe;
-  ApplySet(flags, values, probe);
-  if (probe.update_mask().paths().empty()) {
-    return UsageError("nothing to set; give --title, --event or another flag of set --help");
-  }
-  return ChangePhotos(program, target, flags.photos, [&](v1::UpdateLocalPhotoRequest& request) {
-    ApplySet(flags, values, request);
-  });
-}
-
 absl::Status Edit(Program& program, const StudioTarget& target, const EditFlags& flags) {
   std::optional<int> rotation;
   std::optional<double> straighten;
@@ -173,29 +99,6 @@ constexpr char kPhotosHelp[] =
 }  // namespace
 
 void AddStudioEditVerbs(CLI::App& group, Program& program, const Target& target) {
-  auto set_flags = std::make_shared<SetFlags>();
-  CLI::App* set =
-      AddVerb(group, program, "set", "Set metadata of photos; empty text clears a value",
-              "proofline studio set summer/01hx5z --title \"First dance\" --keyword wedding "
-              "--field class=4b",
-              [&program, target, set_flags] { return Set(program, *target, *set_flags); });
-  set->add_option("photos", set_flags->photos, kPhotosHelp)->required();
-  set->add_option("--title", set_flags->title, "Title");
-  set->add_option("--caption", set_flags->caption, "Caption or description");
-  set->add_option("--subject", set_flags->subject, "Who or what is in the picture");
-  set->add_option("--event", set_flags->event, "The shoot or occasion");
-  set->add_option("--customer-reference", set_flags->customer_reference,
-                  "Your own reference to the customer");
-  set->add_option("--rating", set_flags->rating, "Stars, 0 to 5; -1 rejects");
-  set->add_option("--label", set_flags->label, "Colour label");
-  set->add_option("--keyword", set_flags->keywords,
-                  "A keyword; once for each, together they replace all there were")
-      ->allow_extra_args(false);
-  set->add_flag("--no-keywords", set_flags->no_keywords, "Remove all keywords");
-  set->add_option("--field", set_flags->fields,
-                  "KEY=VALUE of your own, once for each; the others stay; KEY= removes one")
-      ->allow_extra_args(false);
-
   auto edit_flags = std::make_shared<EditFlags>();
   CLI::App* edit =
       AddVerb(group, program, "edit",

@@ -94,6 +94,33 @@ absl::StatusOr<v1::LocalPhoto> StudioNames::Photo(const std::string& text) {
   return absl::NotFoundError(Concat("no photo is called \"", text, "\""));
 }
 
+absl::StatusOr<std::string> StudioNames::Name(const std::string& text) {
+  if (text.starts_with("studios/")) {
+    if (auto photo = ExpandName(kPhotoPattern, text)) return *photo;
+    if (auto gallery = ExpandName(kGalleryPattern, text)) return *gallery;
+  }
+  if (text.find('/') == std::string::npos) {
+    absl::StatusOr<std::string> gallery = Gallery(text);
+    if (!absl::IsNotFound(gallery.status())) return gallery;
+  }
+  const absl::StatusOr<v1::LocalPhoto> photo = Photo(text);
+  if (absl::IsNotFound(photo.status()) && text.find('/') == std::string::npos) {
+    return absl::NotFoundError(Concat("no gallery and no photo is called \"", text, "\""));
+  }
+  if (!photo.ok()) return photo.status();
+  return photo->photo().name();
+}
+
+absl::StatusOr<std::vector<std::string>> StudioNames::Names(const std::vector<std::string>& texts) {
+  std::vector<std::string> names;
+  for (const std::string& text : texts) {
+    absl::StatusOr<std::string> name = Name(text);
+    if (!name.ok()) return name.status();
+    names.push_back(*std::move(name));
+  }
+  return names;
+}
+
 absl::StatusOr<std::vector<v1::LocalPhoto>> StudioNames::Photos(
     const std::vector<std::string>& texts) {
   std::vector<v1::LocalPhoto> photos;

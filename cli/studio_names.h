@@ -25,11 +25,15 @@ class StudioNames {
   absl::StatusOr<v1::LocalPhoto> Photo(const std::string& text);
   // The photos that the texts name, in that order; a gallery stands for all of its photos.
   absl::StatusOr<std::vector<v1::LocalPhoto>> Photos(const std::vector<std::string>& texts);
+  // The full names of photos and galleries that the texts mean: a gallery as Gallery() has it, a
+  // photo as Photo() has it, the gallery first where both could be.
+  absl::StatusOr<std::vector<std::string>> Names(const std::vector<std::string>& texts);
 
  private:
   absl::StatusOr<v1::LocalPhoto> Get(const std::string& name_or_path) const;
   absl::StatusOr<std::vector<v1::LocalPhoto>> List(const std::string& gallery) const;
   absl::Status LoadGalleries();
+  absl::StatusOr<std::string> Name(const std::string& text);
 
   const StudioClient& client_;
   std::optional<std::vector<v1::Gallery>> galleries_;

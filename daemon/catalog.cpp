@@ -283,6 +283,18 @@ absl::StatusOr<record::Photo> Catalog::Update(
     const std::function<absl::Status(record::Photo&)>& change) {
   const std::lock_guard lock(mutex_);
   CatalogTransaction transaction(database_);
+  bool changed = false;
+  absl::StatusOr<record::Photo> photo = UpdateIn(transaction, id, etag, change, changed);
+  if (!photo.ok() || !changed) return photo;
+  PutTotals(transaction);
+  if (absl::Status status = Commit(transaction); !status.ok()) return status;
+  base::KillPoint("studio.catalog.updated");
+  return photo;
+}
+
+absl::StatusOr<record::Photo> Catalog::UpdateIn(
+    CatalogTransaction& transaction, const std::string& id, const std::string& etag,
+    const std::function<absl::Status(record::Photo&)>& change, bool& changed) {
   absl::StatusOr<record::Photo> stored = transaction.Photo(id);
   if (absl::IsNotFound(stored.status())) return NoSuchPhoto(id);
   if (!stored.ok()) return stored.status();
@@ -295,7 +307,8 @@ absl::StatusOr<record::Photo> Catalog::Update(
                       "ETAG_MISMATCH", {{"photo", id}, {"etag", base::Concat(photo.revision())}});
   }
   if (absl::Status status = change(photo); !status.ok()) return status;
-  if (photo.SerializeAsString() == stored->SerializeAsString()) return photo;
+  changed = ExactBytes(photo) != ExactBytes(*stored);
+  if (!changed) return photo;
 
   Touch(photo);
   const bool edit_changed = photo.edit().SerializeAsString() != stored->edit().SerializeAsString();
@@ -307,11 +320,9 @@ absl::StatusOr<record::Photo> Catalog::Update(
   } else if (rendered) {
     QueuePublish(photo, /*with_renditions=*/false);
   }
-  absl::Status status = transaction.Store(photo);
-  PutTotals(transaction);
-  if (status.ok()) status = Commit(transaction);
-  if (!status.ok()) return status;
-  base::KillPoint("studio.catalog.updated");
+  // New ratings, labels and keywords may be selected otherwise.
+  ApplySelection(photo);
+  if (absl::Status status = transaction.Store(photo); !status.ok()) return status;
   return photo;
 }
 

@@ -46,6 +46,10 @@ struct RenderTask {
   imaging::Edit edit;
   v1::Edit edit_message;
   PhotoFacts facts;
+  record::Photo record;
+  // How the renditions are made and why; the renderer fills them in before it finishes.
+  std::string recipe;
+  std::string reason;
   // Another photo, or this one before, has a file of this size: worth hashing before rendering.
   bool maybe_known = false;
 };
@@ -57,6 +61,8 @@ struct PendingPublish {
     std::string jpeg;
   };
   std::int64_t sequence = 0;
+  // Set: a customer has changed, and the rest is empty.
+  std::optional<v1::Customer> customer;
   v1::Photo photo;
   // The photo is taken back; only its name counts.
   bool withdrawal = false;
@@ -68,6 +74,9 @@ struct Refusal {
   std::string reason;   // for programs
   std::string message;  // for people
 };
+
+// Takes what was found in the original over into its photo.
+void TakeFacts(const imaging::ImageFacts& facts, const imaging::Edit& edit, record::Photo& photo);
 
 struct CatalogCounts {
   std::map<v1::LocalPhotoState, std::int64_t> states;
@@ -96,6 +105,31 @@ struct OriginalPlaces {
   std::vector<File> files;
   // The photo is here, but its file has another content by now.
   bool changed = false;
+};
+
+class Catalog;
+
+// What ChangeCustomers() lets its caller see and do. Reads see what was stored before.
+class CustomerChanges {
+ public:
+  // What a customer is found by besides its id. Written into keys: never renumber.
+  enum class Key { kRequest = 1, kIdentifier = 2, kSubject = 3 };
+
+  CustomerChanges(Catalog& catalog, CatalogTransaction& transaction)
+      : catalog_(catalog), transaction_(transaction) {}
+  CustomerChanges(const CustomerChanges&) = delete;
+  CustomerChanges& operator=(const CustomerChanges&) = delete;
+
+  // Nothing if there is none.
+  absl::StatusOr<std::optional<record::Customer>> Get(const std::string& id);
+  absl::StatusOr<std::optional<record::Customer>> Find(Key kind, const std::string& key);
+  // In place of what there was under the customer's id; it waits for the host.
+  absl::Status Store(record::Customer customer);
+  google::protobuf::Timestamp Now() const;
+
+ private:
+  Catalog& catalog_;
+  CatalogTransaction& transaction_;
 };
 
 // Thread-safe. Every change is durable when its method returns OK; a change that fails has not
@@ -192,6 +226,10 @@ class Catalog {
                                      const std::stop_token& stop = {});
   absl::Status FinishRendered(const RenderTask& task, const imaging::Renditions& rendered,
                               bool sent);
+  // The selection has nothing made of it. `inspected` is what was found in it, if it was looked
+  // into.
+  absl::Status FinishKept(const RenderTask& task, const imaging::ImageFacts* inspected,
+                          const std::string& why);
   // `unreadable`: worth another try at the next hint although the file has not changed.
   absl::Status FinishFailed(const RenderTask& task, const std::string& reason, bool unreadable);
   // The file is not as it was when it settled: it waits for the settle queue, which is to be told.
@@ -199,11 +237,37 @@ class Catalog {
   // Nothing was done; the photo waits as before.
   void Release(const RenderTask& task);
 
+  // ---- Selection
+
+  // From now on these decide; until the first call every photo gets the usual renditions and is
+  // sent. Photos about which they decide otherwise than was decided before are made anew, sent or
+  // kept; how many. Costs one comparison when the last preferences were the same.
+  absl::StatusOr<std::int64_t> UsePreferences(const Preferences& preferences);
+  std::shared_ptr<const Preferences> preferences() const;
+  // Decides again about all photos: time has passed. Returns how many have changed.
+  absl::StatusOr<std::int64_t> Redecide();
+  // What is decided about a photo as it is recorded.
+  Selection Explain(const record::Photo& photo) const;
+  // What can be decided by after the original was looked into.
+  PhotoFacts FactsAfter(const RenderTask& task, const imaging::ImageFacts& inspected) const;
+  // Forces photos in or out, or gives them back to the rules; how many have changed. NotFound for
+  // an id that there is not.
+  absl::StatusOr<std::int64_t> SelectPhotos(const std::vector<std::string>& ids,
+                                            record::SelectionChoice choice);
+  // Lets the photos go on that wait in a gallery until the user asks; how many.
+  absl::StatusOr<std::int64_t> ProcessGallery(const std::string& gallery);
+  // Resting is like being paused, but not remembered: the hours to work are over.
+  void SetResting(bool resting);
+
   // ---- Publishing
 
   // What the host says when a stream opens: everything up to `last_sequence` is there. A host that
   // has less than it acknowledged once gets the rest again, rendered anew.
-  absl::Status HostOpened(std::int64_t last_sequence);
+  // `refusals` are those of entries up to it that may not have been heard of; entries up to
+  // `unsure_sequence` that are in neither are sent again.
+  absl::Status HostOpened(std::int64_t last_sequence,
+                          const std::map<std::int64_t, Refusal>& refusals = {},
+                          std::int64_t unsure_sequence = 0);
   // Blocks until a change with a sequence greater than `after` may be pending and work is not
   // paused; false when `stop` is requested.
   bool WaitForPending(std::int64_t after, const std::stop_token& stop);
@@ -217,6 +281,8 @@ class Catalog {
   // Bytes that went to the host; made durable with the next acknowledgement.
   void CountSentBytes(std::int64_t bytes);
   std::int64_t last_sequence() const;
+  // The last sequence that is recorded as acknowledged.
+  std::int64_t host_sequence() const;
 
   // ---- People
 
@@ -230,6 +296,8 @@ class Catalog {
                                                         int max) const;
   absl::StatusOr<std::vector<LocalGallery>> ListGalleries(const std::string& start_after,
                                                           int max) const;
+  // Photos of this device are in it.
+  bool HasGallery(const std::string& id) const;
   // The thumbnail as it was last made; NotFound if there is none.
   absl::StatusOr<std::string> GetThumbnail(const std::string& id) const;
   // Lets `change` work on the record and stores it. A new edit has the photo rendered anew, new
@@ -237,6 +305,23 @@ class Catalog {
   // Returns the record as stored.
   absl::StatusOr<record::Photo> Update(const std::string& id, const std::string& etag,
                                        const std::function<absl::Status(record::Photo&)>& change);
+  // What people change on many photos at once; the index is that of the id. First as if, then for
+  // good: an error of CheckUpdate() or NotFound for an id leaves everything as it is. UpdateMany()
+  // makes the changes durable in groups, leaves out photos that are gone by now, and returns how
+  // many records have changed; after an error the groups before it are changed.
+  using IndexedChange = std::function<absl::Status(std::size_t index, record::Photo&)>;
+  absl::Status CheckUpdate(const std::vector<std::string>& ids, const IndexedChange& change) const;
+  absl::StatusOr<std::int64_t> UpdateMany(const std::vector<std::string>& ids,
+                                          const IndexedChange& change);
+  // Every photo of a gallery, or of all if it is empty, by id, until `visit` returns false.
+  absl::Status VisitPhotos(const std::string& gallery,
+                           const std::function<bool(const record::Photo&)>& visit) const;
+  // NotFound if no photo has ever been in it.
+  absl::StatusOr<record::Gallery> GetGallery(const std::string& id) const;
+  // Photos that come into the gallery from now on are changed so before anything else; only what
+  // people can enter. Adds to what was set before.
+  absl::Status SetLaterMetadata(const std::string& gallery,
+                                const std::function<absl::Status(record::Photo&)>& change);
   // Failed and refused photos wait again; all of them if `ids` is empty. Returns how many.
   absl::StatusOr<std::int64_t> Retry(const std::vector<std::string>& ids);
   absl::Status SetPaused(bool paused);
@@ -248,6 +333,17 @@ class Catalog {
   // with the same content is known.
   absl::StatusOr<OriginalPlaces> FindOriginal(const std::string& photo, const base::Digest& digest,
                                               std::int64_t size) const;
+
+  // ---- Customers made here; see CustomerBook
+
+  // NotFound if there is none.
+  absl::StatusOr<record::Customer> GetCustomer(const std::string& id) const;
+  // Customers after the id `start_after`, by id.
+  absl::StatusOr<std::vector<record::Customer>> ListCustomers(const std::string& start_after,
+                                                              int max) const;
+  // Lets `change` look and store, with nobody else in between; what it has stored becomes durable
+  // and waits for the host, all of it, if it returns OK.
+  absl::Status ChangeCustomers(const std::function<absl::Status(CustomerChanges&)>& change);
 
   CatalogCounts counts() const;
   // Rings after every change that counts or people can see.
@@ -325,6 +421,21 @@ class Catalog {
   void QueuePublish(record::Photo& photo, bool with_renditions);
   void Unmake(record::Photo& photo, const std::string& message);
   absl::StatusOr<std::optional<RenderTask>> NextWaiting();
+
+  // catalog_selection.cpp; under the lock.
+  PhotoFacts FactsOf(const record::Photo& photo) const;
+  Selection Decide(const record::Photo& photo) const;
+  // Brings a photo's state in line with what is decided about it; true if that changed it.
+  bool ApplySelection(record::Photo& photo);
+  bool ApplyToKept(record::Photo& photo, const Selection& selection);
+  void Keep(record::Photo& photo, const std::string& why);
+  void Remake(record::Photo& photo);
+  bool MayWork() const;
+  // Not under the lock: takes it, once for each commit. `first` may change the photos before.
+  absl::StatusOr<std::int64_t> DecideAbout(const std::vector<std::string>& ids,
+                                           const std::function<void(record::Photo&)>& first);
+  absl::StatusOr<std::int64_t> DecideInGroups(const std::vector<std::string>& ids,
+                                              const std::function<void(record::Photo&)>& first);
   absl::StatusOr<std::optional<record::Photo>> FindTwin(CatalogTransaction& transaction,
                                                         const base::Digest& digest,
                                                         std::uint64_t size,
@@ -343,6 +454,25 @@ class Catalog {
                                const std::map<std::int64_t, Refusal>& refusals, bool& done);
   absl::Status Renumber(std::int64_t above);
   absl::Status RepublishAfter(std::int64_t last_sequence);
+  absl::Status QueueAgain(CatalogTransaction& transaction, const record::PendingChange& change);
+  absl::Status RequeueUnsure(std::int64_t unsure_sequence,
+                             const std::map<std::int64_t, Refusal>& refusals);
+  absl::StatusOr<record::Photo> UpdateIn(CatalogTransaction& transaction, const std::string& id,
+                                         const std::string& etag,
+                                         const std::function<absl::Status(record::Photo&)>& change,
+                                         bool& changed);
+
+  // catalog_metadata.cpp and catalog_customers.cpp; under the lock.
+  friend class CustomerChanges;
+  absl::Status TakeLaterMetadata(CatalogTransaction& transaction, record::Photo& photo) const;
+  absl::Status StoreCustomer(CatalogTransaction& transaction, const record::Customer& customer);
+  void QueueCustomer(record::Customer& customer);
+  absl::StatusOr<PendingPublish> PendingCustomer(std::int64_t sequence,
+                                                 const std::string& id) const;
+  absl::Status AcknowledgeCustomer(CatalogTransaction& transaction, const std::string& id,
+                                   std::int64_t sequence, const Refusal* refusal);
+  absl::Status RequeueCustomer(CatalogTransaction& transaction, const std::string& id);
+  absl::Status RequeueCustomersAfter(CatalogTransaction& transaction, std::int64_t last_sequence);
   void PutTotals(CatalogTransaction& transaction) const;
 
   const Options options_;
@@ -353,6 +483,8 @@ class Catalog {
   mutable std::mutex mutex_;
   std::condition_variable_any work_changed_;
   record::Totals totals_;
+  std::shared_ptr<const Preferences> preferences_ = std::make_shared<const Preferences>();
+  bool resting_ = false;
   std::uint64_t next_ticket_ = 1;
   // No ticket below is in the queue: keeps the search from walking over deleted entries.
   std::uint64_t lowest_ticket_ = 1;

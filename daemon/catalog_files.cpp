@@ -150,12 +150,11 @@ absl::Status Catalog::RecordSettled(const std::vector<SettledPath>& settled,
 bool Catalog::IsElsewhere(const Settling& settling, const record::Place& place) {
   const FileStamp stamp = StampOf(place);
   if (stamp.inode == 0) return false;
-  const bool in_batch = std::any_of(settling.settled.begin(), settling.settled.end(),
-                                    [&](const SettledPath& other) {
-                                      return other.reading.is_file() &&
-                                             other.path != place.path() &&
-                                             other.reading.stamp.SameContent(stamp);
-                                    });
+  const bool in_batch =
+      std::any_of(settling.settled.begin(), settling.settled.end(), [&](const SettledPath& other) {
+        return other.reading.is_file() && other.path != place.path() &&
+               other.reading.stamp.SameContent(stamp);
+      });
   return in_batch || (settling.elsewhere && settling.elsewhere(stamp));
 }
 
@@ -310,7 +309,9 @@ absl::Status Catalog::AddPhotoAt(Settling& settling, const record::Place& place)
   photo.set_original_size_bytes(static_cast<std::int64_t>(place.size_bytes()));
   *photo.mutable_create_time() = NowMessage();
   Touch(photo);
-  if (absl::Status status = ChooseSidecar(settling.transaction, photo); !status.ok()) return status;
+  absl::Status status = TakeLaterMetadata(settling.transaction, photo);
+  status.Update(ChooseSidecar(settling.transaction, photo));
+  if (!status.ok()) return status;
   Requeue(photo);
   return settling.transaction.Store(photo);
 }

@@ -45,11 +45,14 @@ inline constexpr std::string_view kShares = "shares";
 inline constexpr std::string_view kOpenShares = "open_shares";
 // lab id → record.LabLink.
 inline constexpr std::string_view kLabs = "labs";
+// customer id → record.Customer.
+inline constexpr std::string_view kCustomers = "customers";
+// kind of key, key → customer id: what else customers are found by.
+inline constexpr std::string_view kCustomerKeys = "customer_keys";
 
 inline constexpr std::array kColumnFamilies = {
-    kPhotos,  kPlaces,     kInodes, kDigests, kWaiting,    kPublish, kGalleries,
-    kMembers, kRenditions, kOrders, kShares,  kOpenShares, kLabs,
-    kWithdrawals};
+    kPhotos,     kPlaces, kInodes, kDigests,    kWaiting, kPublish,   kGalleries,    kMembers,
+    kRenditions, kOrders, kShares, kOpenShares, kLabs,    kCustomers, kCustomerKeys, kWithdrawals};
 
 inline std::string CatalogRecord() { return kv::KeyBuilder().Text("catalog").Take(); }
 inline std::string Totals() { return kv::KeyBuilder().Text("totals").Take(); }

@@ -28,9 +28,9 @@ bool ArePair(const std::string& path, const std::string& other) {
 }
 
 bool BelongsTo(const record::Photo& photo, const record::Place& companion) {
-  return std::any_of(
-      photo.places().begin(), photo.places().end(),
-      [&](const record::Place& place) { return ArePair(place.path(), companion.path()); });
+  return std::any_of(photo.places().begin(), photo.places().end(), [&](const record::Place& place) {
+    return ArePair(place.path(), companion.path());
+  });
 }
 
 record::Place SidecarPlace(const std::string& path, const record::PlaceEntry& entry) {
@@ -66,14 +66,15 @@ absl::StatusOr<bool> Catalog::TakePairOf(Settling& settling, const SettledPath& 
   if (half == PairHalf::kNone) return false;
   std::string partner;
   std::string id;
-  absl::Status status = NamedLike(
-      transaction, FolderOf(file.path), StemOf(NameOf(file.path)),
-      [&](const std::string& path, const record::PlaceEntry& entry) {
-        if (!partner.empty() || entry.gone() || entry.kind() != record::PLACE_KIND_PHOTO) return;
-        if (!ArePair(file.path, path)) return;
-        partner = path;
-        id = entry.photo();
-      });
+  absl::Status status =
+      NamedLike(transaction, FolderOf(file.path), StemOf(NameOf(file.path)),
+                [&](const std::string& path, const record::PlaceEntry& entry) {
+                  if (!partner.empty() || entry.gone() || entry.kind() != record::PLACE_KIND_PHOTO)
+                    return;
+                  if (!ArePair(file.path, path)) return;
+                  partner = path;
+                  id = entry.photo();
+                });
   if (!status.ok()) return status;
   if (partner.empty()) return false;
   absl::StatusOr<record::Photo> photo = transaction.Photo(id);
@@ -199,13 +200,13 @@ absl::Status Catalog::GiveSidecar(Settling& settling, const std::string& path) {
   const std::string name = NameOf(path);
   const std::string_view whole = StemOf(name);
   std::set<std::string> photos;
-  absl::Status status = NamedLike(
-      transaction, FolderOf(path), StemOf(whole),
-      [&](const std::string& other, const record::PlaceEntry& entry) {
-        if (entry.photo().empty() || entry.gone()) return;
-        const std::string other_name = NameOf(other);
-        if (other_name == whole || StemOf(other_name) == whole) photos.insert(entry.photo());
-      });
+  absl::Status status = NamedLike(transaction, FolderOf(path), StemOf(whole),
+                                  [&](const std::string& other, const record::PlaceEntry& entry) {
+                                    if (entry.photo().empty() || entry.gone()) return;
+                                    const std::string other_name = NameOf(other);
+                                    if (other_name == whole || StemOf(other_name) == whole)
+                                      photos.insert(entry.photo());
+                                  });
   if (!status.ok()) return status;
   for (const std::string& id : photos) {
     absl::StatusOr<record::Photo> photo = transaction.Photo(id);
@@ -226,20 +227,19 @@ absl::Status Catalog::ChooseSidecar(CatalogTransaction& transaction, record::Pho
   // The one that names the whole file comes first, then the one that names a companion.
   std::optional<record::Place> chosen;
   int best = 0;
-  absl::Status status = NamedLike(
-      transaction, folder, StemOf(name),
-      [&](const std::string& path, const record::PlaceEntry& entry) {
-        if (entry.kind() != record::PLACE_KIND_SIDECAR) return;
-        const std::string sidecar = NameOf(path);
-        const std::string_view of = StemOf(sidecar);
-        int rank = of == name ? 3 : of == StemOf(name) ? 1 : 0;
-        for (const record::Place& companion : photo.companions()) {
-          if (of == NameOf(companion.path())) rank = std::max(rank, 2);
-        }
-        if (rank <= best) return;
-        best = rank;
-        chosen = SidecarPlace(path, entry);
-      });
+  absl::Status status = NamedLike(transaction, folder, StemOf(name),
+                                  [&](const std::string& path, const record::PlaceEntry& entry) {
+                                    if (entry.kind() != record::PLACE_KIND_SIDECAR) return;
+                                    const std::string sidecar = NameOf(path);
+                                    const std::string_view of = StemOf(sidecar);
+                                    int rank = of == name ? 3 : of == StemOf(name) ? 1 : 0;
+                                    for (const record::Place& companion : photo.companions()) {
+                                      if (of == NameOf(companion.path())) rank = std::max(rank, 2);
+                                    }
+                                    if (rank <= best) return;
+                                    best = rank;
+                                    chosen = SidecarPlace(path, entry);
+                                  });
   if (!status.ok()) return status;
   const bool had = photo.has_sidecar();
   const bool same_content = had && chosen.has_value()

@@ -27,6 +27,7 @@ const std::string& PhotoOf(const record::PendingChange& change) {
 void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
   photo.set_state(pb::LOCAL_PHOTO_STATE_RENDERED);
   photo.clear_state_message();
+  photo.set_kept(false);
   photo.set_sequence(totals_.last_sequence() + 1);
   totals_.set_last_sequence(photo.sequence());
   newest_pending_ = photo.sequence();
@@ -47,7 +48,7 @@ void Catalog::PutTotals(CatalogTransaction& transaction) const {
 
 bool Catalog::WaitForPending(std::int64_t after, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  work_changed_.wait(lock, stop, [&] { return newest_pending_ > after && !totals_.paused(); });
+  work_changed_.wait(lock, stop, [&] { return newest_pending_ > after && MayWork(); });
   return !stop.stop_requested();
 }
 
@@ -62,6 +63,14 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
   const auto take = [&](std::string_view key, std::string_view value) -> absl::Status {
     record::PendingChange change;
     change.ParseFromArray(value.data(), static_cast<int>(value.size()));
+    if (change.has_customer()) {
+      absl::StatusOr<PendingPublish> item =
+          PendingCustomer(static_cast<std::int64_t>(keys::NumberFrom(key)), change.customer());
+      if (!item.ok()) return item.status();
+      bytes += item->customer->ByteSizeLong() + 128;
+      pending.push_back(*std::move(item));
+      return absl::OkStatus();
+    }
     const absl::StatusOr<record::Photo> photo = GetPhoto(PhotoOf(change));
     if (!photo.ok()) return photo.status();
     PendingPublish item;
@@ -119,28 +128,35 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
                                       const std::map<std::int64_t, Refusal>& refusals, bool& done) {
   const std::lock_guard lock(mutex_);
   CatalogTransaction transaction(database_);
-  std::vector<std::pair<std::int64_t, std::string>> acknowledged;
+  std::vector<std::pair<std::int64_t, record::PendingChange>> acknowledged;
   // What was acknowledged before is not there any more: not to walk over it is all that the
   // beginning is for.
   const auto acknowledged_before = static_cast<std::uint64_t>(totals_.host_sequence());
-  absl::Status status = database_.Scan(
-      keys::kPublish, "", keys::Number(acknowledged_before),
-      [&](std::string_view key, std::string_view value) {
-        const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
-        if (sequence > last_sequence) return false;
-        record::PendingChange change;
-        change.ParseFromArray(value.data(), static_cast<int>(value.size()));
-        acknowledged.emplace_back(sequence, PhotoOf(change));
-        return acknowledged.size() < kAcknowledgedPerCommit;
-      });
+  absl::Status status =
+      database_.Scan(keys::kPublish, "", keys::Number(acknowledged_before),
+                     [&](std::string_view key, std::string_view value) {
+                       const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
+                       if (sequence > last_sequence) return false;
+                       record::PendingChange change;
+                       change.ParseFromArray(value.data(), static_cast<int>(value.size()));
+                       acknowledged.emplace_back(sequence, std::move(change));
+                       return acknowledged.size() < kAcknowledgedPerCommit;
+                     });
   if (!status.ok()) return status;
   done = acknowledged.size() < kAcknowledgedPerCommit;
   if (acknowledged.empty() && last_sequence <= totals_.host_sequence()) return absl::OkStatus();
 
-  for (const auto& [sequence, id] : acknowledged) {
+  for (const auto& [sequence, change] : acknowledged) {
+    const auto refusal = refusals.find(sequence);
+    if (change.has_customer()) {
+      status = AcknowledgeCustomer(transaction, change.customer(), sequence,
+                                   refusal == refusals.end() ? nullptr : &refusal->second);
+      if (!status.ok()) return status;
+      continue;
+    }
+    const std::string& id = PhotoOf(change);
     absl::StatusOr<record::Photo> photo = transaction.Photo(id);
     if (!photo.ok()) return photo.status();
-    const auto refusal = refusals.find(sequence);
     if (photo->sequence_withdraws()) {
       TakeWithdrawn(sequence, refusal == refusals.end() ? nullptr : &refusal->second, *photo);
       if (status = transaction.Store(*photo); !status.ok()) return status;
@@ -163,9 +179,9 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
     }
     if (status = transaction.Store(*photo); !status.ok()) return status;
   }
-  totals_.set_host_sequence(
-      std::max(totals_.host_sequence(),
-               done || acknowledged.empty() ? last_sequence : acknowledged.back().first));
+  // No further than what this commit records: the host tells refusals after it again.
+  const std::int64_t heard = done ? last_sequence : acknowledged.back().first;
+  totals_.set_host_sequence(std::max(totals_.host_sequence(), heard));
   PutTotals(transaction);
   return Commit(transaction);
 }
@@ -184,26 +200,51 @@ absl::Status Catalog::Acknowledge(std::int64_t last_sequence,
 absl::Status Catalog::Renumber(std::int64_t above) {
   const std::lock_guard lock(mutex_);
   CatalogTransaction transaction(database_);
-  std::vector<std::string> pending;
+  std::vector<record::PendingChange> pending;
   absl::Status status =
       transaction.Scan(keys::kPublish, "", [&](std::string_view, std::string_view value) {
-        record::PendingChange change;
-        change.ParseFromArray(value.data(), static_cast<int>(value.size()));
-        pending.push_back(PhotoOf(change));
+        pending.emplace_back().ParseFromArray(value.data(), static_cast<int>(value.size()));
         return true;
       });
   totals_.set_last_sequence(std::max(totals_.last_sequence(), above));
   totals_.set_host_sequence(above);
-  for (const std::string& id : pending) {
-    absl::StatusOr<record::Photo> photo = transaction.Photo(id);
-    status.Update(photo.status());
+  for (const record::PendingChange& change : pending) {
     if (!status.ok()) return status;
-    if (photo->sequence_withdraws()) {
-      QueueWithdrawal(*photo);
-    } else {
-      QueuePublish(*photo, /*with_renditions=*/false);
-    }
-    status.Update(transaction.Store(*photo));
+    status = QueueAgain(transaction, change);
+  }
+  PutTotals(transaction);
+  return status.ok() ? Commit(transaction) : status;
+}
+
+absl::Status Catalog::QueueAgain(CatalogTransaction& transaction,
+                                 const record::PendingChange& change) {
+  if (change.has_customer()) return RequeueCustomer(transaction, change.customer());
+  absl::StatusOr<record::Photo> photo = transaction.Photo(PhotoOf(change));
+  if (!photo.ok()) return photo.status();
+  if (photo->sequence_withdraws()) {
+    QueueWithdrawal(*photo);
+  } else {
+    QueuePublish(*photo, /*with_renditions=*/false);
+  }
+  return transaction.Store(*photo);
+}
+
+absl::Status Catalog::RequeueUnsure(std::int64_t unsure_sequence,
+                                    const std::map<std::int64_t, Refusal>& refusals) {
+  const std::lock_guard lock(mutex_);
+  CatalogTransaction transaction(database_);
+  std::vector<record::PendingChange> unsure;
+  absl::Status status =
+      transaction.Scan(keys::kPublish, "", [&](std::string_view key, std::string_view value) {
+        const auto sequence = static_cast<std::int64_t>(keys::NumberFrom(key));
+        if (sequence > unsure_sequence) return false;
+        if (refusals.contains(sequence)) return true;
+        unsure.emplace_back().ParseFromArray(value.data(), static_cast<int>(value.size()));
+        return true;
+      });
+  for (const record::PendingChange& change : unsure) {
+    if (!status.ok()) return status;
+    status = QueueAgain(transaction, change);
   }
   PutTotals(transaction);
   return status.ok() ? Commit(transaction) : status;
@@ -229,17 +270,21 @@ absl::Status Catalog::RepublishAfter(std::int64_t last_sequence) {
       // What the host has gone back to may have the photo again.
       if (IsMissing(*photo)) QueueWithdrawal(*photo);
     } else if (photo->state() == pb::LOCAL_PHOTO_STATE_PUBLISHED ||
-        photo->state() == pb::LOCAL_PHOTO_STATE_RENDERED) {
+               photo->state() == pb::LOCAL_PHOTO_STATE_RENDERED) {
       Unmake(*photo, "the host has lost it; it is made and sent again");
     }
     if (status = transaction.Store(*photo); !status.ok()) return status;
   }
+  status = RequeueCustomersAfter(transaction, last_sequence);
+  if (!status.ok()) return status;
   totals_.set_host_sequence(last_sequence);
   PutTotals(transaction);
   return Commit(transaction);
 }
 
-absl::Status Catalog::HostOpened(std::int64_t last_sequence) {
+absl::Status Catalog::HostOpened(std::int64_t last_sequence,
+                                 const std::map<std::int64_t, Refusal>& refusals,
+                                 std::int64_t unsure_sequence) {
   std::int64_t given = 0;
   std::int64_t acknowledged = 0;
   {
@@ -256,7 +301,12 @@ absl::Status Catalog::HostOpened(std::int64_t last_sequence) {
     spdlog::warn("the host has lost changes that it had acknowledged; they are sent again");
     return RepublishAfter(last_sequence);
   }
-  return Acknowledge(last_sequence, {});
+  if (unsure_sequence > acknowledged) {
+    spdlog::warn("the host does not know whether it refused some changes; they are sent again");
+    const absl::Status status = RequeueUnsure(std::min(unsure_sequence, last_sequence), refusals);
+    if (!status.ok()) return status;
+  }
+  return Acknowledge(last_sequence, refusals);
 }
 
 void Catalog::CountSentBytes(std::int64_t bytes) {
@@ -267,6 +317,11 @@ void Catalog::CountSentBytes(std::int64_t bytes) {
 std::int64_t Catalog::last_sequence() const {
   const std::lock_guard lock(mutex_);
   return totals_.last_sequence();
+}
+
+std::int64_t Catalog::host_sequence() const {
+  const std::lock_guard lock(mutex_);
+  return totals_.host_sequence();
 }
 
 }  // namespace proofline::studio

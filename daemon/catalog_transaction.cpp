@@ -1,5 +1,8 @@
 #include "daemon/catalog_transaction.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
 #include "daemon/catalog_keys.h"
 #include "daemon/file_stamp.h"
 #include "lib/base/text.h"
@@ -18,6 +21,16 @@ const record::Place* MainPlace(const record::Photo& photo) {
 bool IsMissing(const record::Photo& photo) {
   const record::Place* place = MainPlace(photo);
   return place == nullptr || place->gone();
+}
+
+std::string ExactBytes(const google::protobuf::MessageLite& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream sink(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&sink);
+  coded.SetSerializationDeterministic(true);
+  message.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
 }
 
 record::PlaceEntry EntryOf(const record::Place& place, record::PlaceKind kind) {

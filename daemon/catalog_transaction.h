@@ -21,6 +21,8 @@ v1::LocalPhotoState ShownState(const record::Photo& photo);
 // The place where the original is read; the last known one if all are gone; nullptr if none.
 const record::Place* MainPlace(const record::Photo& photo);
 bool IsMissing(const record::Photo& photo);
+// The same bytes for equal messages, maps included.
+std::string ExactBytes(const google::protobuf::MessageLite& message);
 // What the index of places says of a file, without a photo.
 record::PlaceEntry EntryOf(const record::Place& place, record::PlaceKind kind);
 // Its file is to be looked at although nothing has happened to it: it could not be read, or waits

@@ -86,8 +86,8 @@ absl::Status Catalog::PutOffWithdrawal(const std::string& id, base::Duration by)
   if (absl::IsNotFound(photo.status())) return absl::OkStatus();
   if (!photo.ok()) return photo.status();
   if (photo->withdraw_due_ms() == 0) return absl::OkStatus();
-  photo->set_withdraw_due_ms(
-      NowMs() + std::chrono::duration_cast<std::chrono::milliseconds>(by).count());
+  photo->set_withdraw_due_ms(NowMs() +
+                             std::chrono::duration_cast<std::chrono::milliseconds>(by).count());
   absl::Status status = transaction.Store(*photo);
   return status.ok() ? Commit(transaction) : status;
 }

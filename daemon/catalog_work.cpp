@@ -32,34 +32,6 @@ bool HasPlaceAt(const record::Photo& photo, const std::string& path, const FileS
          place->size_bytes() == stamp.size && place->mtime_ns() == stamp.mtime_ns;
 }
 
-PhotoFacts FactsOf(const record::Photo& photo) {
-  const pb::Metadata metadata = MergedMetadata(photo);
-  PhotoFacts facts;
-  if (const record::Place* place = MainPlace(photo)) {
-    facts.gallery = place->gallery();
-    facts.path = place->path();
-    facts.size_bytes = static_cast<std::int64_t>(place->size_bytes());
-  }
-  facts.format = photo.format();
-  facts.rating = metadata.rating();
-  facts.label = metadata.label();
-  facts.keywords.assign(metadata.keywords().begin(), metadata.keywords().end());
-  return facts;
-}
-
-void TakeFacts(const imaging::ImageFacts& facts, const imaging::Edit& edit, record::Photo& photo) {
-  photo.set_digest(std::string(facts.digest.bytes()));
-  photo.set_digest_current(true);
-  photo.set_original_size_bytes(static_cast<std::int64_t>(facts.size_bytes));
-  photo.set_format(facts.format);
-  photo.set_width_px(facts.width);
-  photo.set_height_px(facts.height);
-  *photo.mutable_from_file() = MetadataFromFacts(facts);
-  const imaging::EditedSize edited = imaging::SizeAfterEdit({facts.width, facts.height}, edit);
-  photo.set_edited_width_px(std::max(1, static_cast<int>(std::lround(edited.width))));
-  photo.set_edited_height_px(std::max(1, static_cast<int>(std::lround(edited.height))));
-}
-
 }  // namespace
 
 void Catalog::Requeue(record::Photo& photo) {
@@ -104,6 +76,7 @@ absl::StatusOr<std::optional<RenderTask>> Catalog::NextWaiting() {
   task.edit = imaging::EditFromMessage(photo->edit());
   task.edit_message = photo->edit();
   task.facts = FactsOf(*photo);
+  task.record = *photo;
   if (!photo->stale()) {
     const absl::Status status = database_.Scan(keys::kDigests, keys::DigestsOfSize(task.stamp.size),
                                                "", [&](std::string_view, auto) {
@@ -112,10 +85,10 @@ absl::StatusOr<std::optional<RenderTask>> Catalog::NextWaiting() {
                                                });
     if (!status.ok()) return status;
     // A copy of what is being rendered right now would not be known yet.
-    task.maybe_known = task.maybe_known ||
-                       std::any_of(taken_.begin(), taken_.end(), [&](const auto& other) {
-                         return other.second.size == task.stamp.size;
-                       });
+    task.maybe_known =
+        task.maybe_known || std::any_of(taken_.begin(), taken_.end(), [&](const auto& other) {
+          return other.second.size == task.stamp.size;
+        });
   }
   return task;
 }
@@ -124,7 +97,7 @@ std::optional<RenderTask> Catalog::TakeWaiting(const std::stop_token& stop) {
   base::Backoff backoff(std::chrono::milliseconds(100), std::chrono::seconds(30));
   while (!stop.stop_requested()) {
     std::unique_lock lock(mutex_);
-    work_changed_.wait(lock, stop, [this] { return waiting_may_exist_ && !totals_.paused(); });
+    work_changed_.wait(lock, stop, [this] { return waiting_may_exist_ && MayWork(); });
     if (stop.stop_requested()) break;
     absl::StatusOr<std::optional<RenderTask>> task = NextWaiting();
     if (task.ok() && task->has_value()) {
@@ -231,11 +204,12 @@ absl::StatusOr<bool> Catalog::FinishIfKnown(const RenderTask& task, const base::
       // Saved again as it was, or given a new time: nothing to make, perhaps something to send.
       photo.set_ticket(0);
       photo.set_digest_current(true);
-      if (photo.published_sequence() == 0 && !photo.with_renditions()) {
+      if (photo.kept()) {
         photo.set_state(pb::LOCAL_PHOTO_STATE_KEPT);
       } else {
         QueuePublish(photo, /*with_renditions=*/false);
       }
+      ApplySelection(photo);
       if (absl::Status status = transaction.Store(photo); !status.ok()) return status;
     } else {
       known = false;
@@ -299,13 +273,15 @@ absl::Status Catalog::FinishRendered(const RenderTask& task, const imaging::Rend
       photo.set_ticket(0);
       photo.set_stale(false);
       photo.set_attempts(photo.attempts() + 1);
+      photo.set_recipe(task.recipe);
       Touch(photo);
       if (sent) {
         QueuePublish(photo, /*with_renditions=*/!as_published);
       } else {
-        photo.set_state(pb::LOCAL_PHOTO_STATE_KEPT);
-        photo.set_with_renditions(false);
+        Keep(photo, task.reason);
       }
+      // The preferences, or what people say about the photo, may have changed meanwhile.
+      if (!task.recipe.empty()) ApplySelection(photo);
       status = transaction.Store(photo);
     }
     if (!status.ok()) return status;

@@ -37,6 +37,7 @@ grpc::ServerUnaryReactor* NotServed(grpc::CallbackServerContext* context, std::s
 
 ControlService::ControlService(const Parts& parts)
     : parts_(parts),
+      customers_(parts.catalog),
       start_time_(base::RealClock().WallNow()),
       executor_(/*threads=*/2, /*max_waiting=*/256),
       thread_([this](const std::stop_token& stop) { RunWatchers(stop); }) {}
@@ -47,6 +48,7 @@ ControlService::~ControlService() {
 }
 
 void ControlService::Stop() {
+  stopping_.request_stop();
   streams_.FinishAll(
       rpc::Error(absl::StatusCode::kUnavailable, "the studio daemon is shutting down", "STOPPING"));
   if (!thread_.joinable()) return;
@@ -75,6 +77,7 @@ pb::GetStudioStatusResponse ControlService::Status() const {
   status.set_original_bytes(counts.original_bytes);
   status.set_sent_bytes(counts.sent_bytes);
   status.set_paused(counts.paused);
+  if (parts_.resting) status.set_resting_message(parts_.resting());
   for (const FolderWatcher::RootState& root : parts_.watcher.roots()) {
     pb::WatchedFolder& folder = *status.add_folders();
     folder.set_path(Readable(root.path));
@@ -315,54 +318,6 @@ grpc::ServerUnaryReactor* ControlService::Rescan(grpc::CallbackServerContext* co
 }
 
 // ---- What this version does not serve
-
-grpc::ServerUnaryReactor* ControlService::BatchUpdateLocalPhotos(
-    grpc::CallbackServerContext* context, const pb::BatchUpdateLocalPhotosRequest* /*request*/,
-    pb::BatchUpdateLocalPhotosResponse* /*response*/) {
-  return NotServed(context, "BatchUpdateLocalPhotos");
-}
-
-grpc::ServerUnaryReactor* ControlService::ProcessGallery(
-    grpc::CallbackServerContext* context, const pb::ProcessGalleryRequest* /*request*/,
-    pb::ProcessGalleryResponse* /*response*/) {
-  return NotServed(context, "ProcessGallery");
-}
-
-grpc::ServerUnaryReactor* ControlService::SelectPhotos(grpc::CallbackServerContext* context,
-                                                       const pb::SelectPhotosRequest* /*request*/,
-                                                       pb::SelectPhotosResponse* /*response*/) {
-  return NotServed(context, "SelectPhotos");
-}
-
-grpc::ServerUnaryReactor* ControlService::ExplainSelection(
-    grpc::CallbackServerContext* context, const pb::ExplainSelectionRequest* /*request*/,
-    pb::ExplainSelectionResponse* /*response*/) {
-  return NotServed(context, "ExplainSelection");
-}
-
-grpc::ServerUnaryReactor* ControlService::ShareWithCustomer(
-    grpc::CallbackServerContext* context, const pb::ShareWithCustomerRequest* /*request*/,
-    pb::Customer* /*response*/) {
-  return NotServed(context, "ShareWithCustomer");
-}
-
-grpc::ServerUnaryReactor* ControlService::ListLocalCustomers(
-    grpc::CallbackServerContext* context, const pb::ListLocalCustomersRequest* /*request*/,
-    pb::ListLocalCustomersResponse* /*response*/) {
-  return NotServed(context, "ListLocalCustomers");
-}
-
-grpc::ServerUnaryReactor* ControlService::ImportRoster(grpc::CallbackServerContext* context,
-                                                       const pb::ImportRosterRequest* /*request*/,
-                                                       pb::ImportRosterResponse* /*response*/) {
-  return NotServed(context, "ImportRoster");
-}
-
-grpc::ServerUnaryReactor* ControlService::GetGalleryContactSheet(
-    grpc::CallbackServerContext* context, const pb::GetGalleryContactSheetRequest* /*request*/,
-    pb::GetGalleryContactSheetResponse* /*response*/) {
-  return NotServed(context, "GetGalleryContactSheet");
-}
 
 grpc::ServerUnaryReactor* ControlService::RebuildCatalog(
     grpc::CallbackServerContext* context, const pb::RebuildCatalogRequest* /*request*/,

@@ -10,11 +10,13 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/catalog.h"
+#include "daemon/customer_book.h"
 #include "daemon/folder_watcher.h"
 #include "daemon/ingest.h"
 #include "daemon/order_book.h"
 #include "daemon/proof_publisher.h"
 #include "lib/base/clock.h"
+#include "lib/imaging/worker_pool.h"
 #include "lib/rpc/executor.h"
 #include "lib/rpc/metrics.h"
 #include "lib/rpc/stream.h"
@@ -34,6 +36,10 @@ class ControlService final : public v1::StudioControlService::CallbackService {
     Ingest& ingest;
     FolderWatcher& watcher;
     ProofPublisher& publisher;
+    // For contact sheets; without it there are none.
+    imaging::WorkerPool* pool = nullptr;
+    // Why the daemon rests although it is not paused, for people.
+    std::function<std::string()> resting = {};
   };
 
   explicit ControlService(const Parts& parts);
@@ -78,9 +84,28 @@ class ControlService final : public v1::StudioControlService::CallbackService {
                                    const v1::RescanRequest* request,
                                    v1::RescanResponse* response) override;
 
-  grpc::ServerUnaryReactor* BatchUpdateLocalPhotos(grpc::CallbackServerContext* context,
-                                                   const v1::BatchUpdateLocalPhotosRequest*,
-                                                   v1::BatchUpdateLocalPhotosResponse*) override;
+  // control_metadata.cpp
+  grpc::ServerUnaryReactor* BatchUpdateLocalPhotos(
+      grpc::CallbackServerContext* context, const v1::BatchUpdateLocalPhotosRequest* request,
+      v1::BatchUpdateLocalPhotosResponse* response) override;
+  grpc::ServerUnaryReactor* ImportRoster(grpc::CallbackServerContext* context,
+                                         const v1::ImportRosterRequest* request,
+                                         v1::ImportRosterResponse* response) override;
+
+  // control_customers.cpp
+  grpc::ServerUnaryReactor* ShareWithCustomer(grpc::CallbackServerContext* context,
+                                              const v1::ShareWithCustomerRequest* request,
+                                              v1::Customer* response) override;
+  grpc::ServerUnaryReactor* ShareBySubject(grpc::CallbackServerContext* context,
+                                           const v1::ShareBySubjectRequest* request,
+                                           v1::ShareBySubjectResponse* response) override;
+  grpc::ServerUnaryReactor* ListLocalCustomers(grpc::CallbackServerContext* context,
+                                               const v1::ListLocalCustomersRequest* request,
+                                               v1::ListLocalCustomersResponse* response) override;
+  grpc::ServerUnaryReactor* UpdateLocalCustomer(grpc::CallbackServerContext* context,
+                                                const v1::UpdateLocalCustomerRequest* request,
+                                                v1::Customer* response) override;
+
   grpc::ServerUnaryReactor* ProcessGallery(grpc::CallbackServerContext* context,
                                            const v1::ProcessGalleryRequest*,
                                            v1::ProcessGalleryResponse*) override;
@@ -90,15 +115,6 @@ class ControlService final : public v1::StudioControlService::CallbackService {
   grpc::ServerUnaryReactor* ExplainSelection(grpc::CallbackServerContext* context,
                                              const v1::ExplainSelectionRequest*,
                                              v1::ExplainSelectionResponse*) override;
-  grpc::ServerUnaryReactor* ShareWithCustomer(grpc::CallbackServerContext* context,
-                                              const v1::ShareWithCustomerRequest*,
-                                              v1::Customer*) override;
-  grpc::ServerUnaryReactor* ListLocalCustomers(grpc::CallbackServerContext* context,
-                                               const v1::ListLocalCustomersRequest*,
-                                               v1::ListLocalCustomersResponse*) override;
-  grpc::ServerUnaryReactor* ImportRoster(grpc::CallbackServerContext* context,
-                                         const v1::ImportRosterRequest*,
-                                         v1::ImportRosterResponse*) override;
   grpc::ServerUnaryReactor* GetGalleryContactSheet(grpc::CallbackServerContext* context,
                                                    const v1::GetGalleryContactSheetRequest*,
                                                    v1::GetGalleryContactSheetResponse*) override;
@@ -123,10 +139,34 @@ class ControlService final : public v1::StudioControlService::CallbackService {
   absl::StatusOr<v1::RetryPhotosResponse> Retry(const v1::RetryPhotosRequest& request);
   absl::StatusOr<v1::ListLocalOrdersResponse> ListOrders(
       const v1::ListLocalOrdersRequest& request) const;
+  // control_selection.cpp
+  absl::StatusOr<std::string> GalleryId(const std::string& name) const;
+  absl::StatusOr<v1::ProcessGalleryResponse> Process(const v1::ProcessGalleryRequest& request);
+  absl::StatusOr<v1::SelectPhotosResponse> SelectByHand(const v1::SelectPhotosRequest& request);
+  absl::StatusOr<v1::ExplainSelectionResponse> Explain(
+      const v1::ExplainSelectionRequest& request) const;
+  absl::StatusOr<v1::GetGalleryContactSheetResponse> ContactSheet(
+      const v1::GetGalleryContactSheetRequest& request) const;
   void RunWatchers(const std::stop_token& stop);
 
+  // The id of a gallery by its name; NotFound if no photo has ever been in it.
+  absl::StatusOr<std::string> FindGallery(const std::string& name) const;
+  absl::StatusOr<std::vector<std::string>> FindGalleries(
+      const google::protobuf::RepeatedPtrField<std::string>& names) const;
+  absl::StatusOr<v1::BatchUpdateLocalPhotosResponse> UpdatePhotos(
+      const v1::BatchUpdateLocalPhotosRequest& request);
+  absl::StatusOr<v1::ImportRosterResponse> Import(const v1::ImportRosterRequest& request);
+  absl::StatusOr<v1::ListLocalCustomersResponse> ListCustomers(
+      const v1::ListLocalCustomersRequest& request) const;
+  absl::StatusOr<std::vector<v1::SubjectName>> SubjectsOfPhotos(
+      const v1::ShareBySubjectRequest& request) const;
+  absl::StatusOr<v1::ShareBySubjectResponse> ShareSubjects(
+      const v1::ShareBySubjectRequest& request);
+
   const Parts parts_;
+  CustomerBook customers_;
   const base::WallTime start_time_;
+  std::stop_source stopping_;
   rpc::OpenStreams streams_;
   std::mutex mutex_;
   std::condition_variable_any watchers_changed_;

@@ -64,13 +64,15 @@ pb::Item ItemOf(const pb::OrderLine& line, const std::string& lab) {
 }  // namespace
 
 LabSender::LabSender(std::string lab, std::shared_ptr<grpc::Channel> channel, std::string peer,
-                     Catalog& catalog, OrderBook& book, rpc::Metrics& metrics)
+                     Catalog& catalog, OrderBook& book, rpc::Metrics& metrics,
+                     base::RateLimit* limit)
     : lab_(std::move(lab)),
       channel_(std::move(channel)),
       stub_(pb::LabIntakeService::NewStub(channel_)),
       peer_(std::move(peer)),
       catalog_(catalog),
       book_(book),
+      limit_(limit),
       sent_bytes_(metrics.AddCounter("proofline_studio_lab_sent_bytes_total",
                                      "Bytes of ordered originals sent to labs.", {{"lab", lab_}})) {
 }
@@ -205,7 +207,7 @@ absl::Status LabSender::SendOriginal(const record::Share& share, const pb::Order
   std::int64_t sent = 0;
   absl::Status status =
       UploadOriginal(*stub_, {job, Readable(original.path), *digest, original.size_bytes},
-                     std::move(original.fd), stop, sent);
+                     std::move(original.fd), stop, sent, limit_);
   sent_bytes_.Increment(static_cast<double>(sent));
   if (absl::Status counted = book_.CountLabSentBytes(sent); !counted.ok()) return counted;
   if (status.ok()) {
@@ -323,7 +325,12 @@ absl::Status LabSender::Follow(const std::stop_token& stop, bool& heard) {
   }
   if (!failure.ok()) call.context()->TryCancel();
   const absl::Status status = rpc::FromGrpc(stream->Finish());
-  return failure.ok() ? status : failure;
+  if (!failure.ok()) return failure;
+  if (rpc::ReasonOf(status) == "REVISION_UNKNOWN") {
+    spdlog::warn("{} was restored from an older copy; its jobs are gone through again", peer_);
+    return book_.RestartJobFeed(lab_);
+  }
+  return status;
 }
 
 void LabSender::RunFeed(const std::stop_token& stop) {

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/catalog.h"
 #include "daemon/order_book.h"
+#include "lib/base/rate_limit.h"
 #include "lib/base/unique_fd.h"
 #include "lib/rpc/metrics.h"
 #include "proofline/v1/lab_intake_service.grpc.pb.h"
@@ -28,11 +29,13 @@ namespace proofline::studio {
 // byte that the lab has synced.
 //
 // Only originals of ordered lines are ever opened, read-only, and only if they are what was
-// ordered. Everything given must outlive it.
+// ordered. `limit` is what may go in a second, if there is a limit; labs may share one. Everything
+// given must outlive it.
 class LabSender {
  public:
   LabSender(std::string lab, std::shared_ptr<grpc::Channel> channel, std::string peer,
-            Catalog& catalog, OrderBook& book, rpc::Metrics& metrics);
+            Catalog& catalog, OrderBook& book, rpc::Metrics& metrics,
+            base::RateLimit* limit = nullptr);
   // As Stop().
   ~LabSender();
   LabSender(const LabSender&) = delete;
@@ -77,6 +80,7 @@ class LabSender {
   const std::string peer_;
   Catalog& catalog_;
   OrderBook& book_;
+  base::RateLimit* const limit_;
   rpc::Counter& sent_bytes_;
   std::jthread shares_;
   std::jthread feed_;

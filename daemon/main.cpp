@@ -2,9 +2,8 @@
 // sends ordered originals to labs.
 #include <spdlog/spdlog.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
-#include <iostream>
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <string>
@@ -24,25 +23,17 @@
 #include "daemon/studio_config.h"
 #include "daemon/withdrawer.h"
 #include "lib/base/file.h"
-#include "lib/base/log.h"
-#include "lib/base/shutdown.h"
+#include "lib/base/program.h"
 #include "lib/base/text.h"
 #include "lib/imaging/worker_pool.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/endpoints.h"
 #include "lib/rpc/metrics.h"
 #include "lib/rpc/server.h"
+#include "lib/rpc/serving_config.h"
 
 namespace proofline::studio {
 namespace {
-
-constexpr int kFailed = 1;
-constexpr int kWrongUsage = 2;
-
-int Refuse(const absl::Status& status, int exit_code) {
-  std::cerr << "proofline-studiod: " << base::ToStd(status.message()) << "\n";
-  return exit_code;
-}
 
 using Labs = std::vector<std::unique_ptr<LabSender>>;
 
@@ -70,8 +61,9 @@ absl::StatusOr<std::unique_ptr<rpc::Server>> StartServers(const StudioConfig& co
                                                           ControlService& control,
                                                           rpc::Metrics& metrics,
                                                           rpc::Endpoints& endpoints) {
-  rpc::ServerOptions options;
-  options.addresses = {base::Concat("unix:", config.state / "control.sock")};
+  rpc::ServerOptions options = rpc::ControlOptions(config.state);
+  // A roster of the largest size, and what is around it.
+  options.max_receive_bytes = 20 << 20;
   absl::StatusOr<std::unique_ptr<rpc::Server>> server = rpc::Server::Start(options, {&control});
   if (!server.ok()) return server;
   endpoints["control"] = (*server)->addresses().front();
@@ -84,14 +76,14 @@ absl::StatusOr<std::unique_ptr<rpc::Server>> StartServers(const StudioConfig& co
   return server;
 }
 
-absl::Status Run(const StudioConfig& config, base::Shutdown& shutdown) {
+absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   // Store.
   absl::Status status = base::MakeDirectories(config.state, 0700);
   if (!status.ok()) return status;
   const auto lock = base::DirectoryLock::Acquire(config.state, "proofline-studiod");
   if (!lock.ok()) return lock.status();
-  const auto catalog = Catalog::Open({config.state / "catalog", config.catalog_cache,
-                                      config.device, config.grace, config.raw_is_original},
+  const auto catalog = Catalog::Open({config.state / "catalog", config.catalog_cache, config.device,
+                                      config.grace, config.raw_is_original},
                                      base::RealClock());
   if (!catalog.ok()) return catalog.status();
   const auto orders = OpenOrders(config, **catalog);
@@ -110,8 +102,7 @@ absl::Status Run(const StudioConfig& config, base::Shutdown& shutdown) {
                          .poll = config.poll,
                          .rules = config.rules},
                         ingest);
-  Renderer renderer({config.imaging.workers, config.preferences}, **catalog, ingest, **pool,
-                    metrics);
+  Renderer renderer({config.imaging.workers}, **catalog, ingest, **pool, metrics);
   ProofPublisher publisher(*host, config.host.title, **catalog, metrics);
   Withdrawer withdrawer(**catalog, **orders, config.rules);
   OrderFollower follower(*host, config.host.title, **orders);
@@ -135,51 +126,36 @@ absl::Status Run(const StudioConfig& config, base::Shutdown& shutdown) {
   if (status = rpc::WriteEndpoints(config.state, endpoints); !status.ok()) return status;
   spdlog::info("{} watches {} folders", config.device.ToString(), config.roots.size());
 
-  spdlog::info("stopping: {}", shutdown.Wait());
+  program.Serve({});
   status = rpc::RemoveEndpoints(config.state);
   control.Stop();
   (*server)->Drain(std::chrono::seconds(2));
   return status;
 }
 
-int Main(int argc, char** argv) {
-  CLI::App app("Watches a studio's folders and brings its photos to the host and to labs.",
-               "proofline-studiod");
-  std::string config_file;
-  bool check_config = false;
-  bool print_sample = false;
-  app.add_option("--config", config_file, "The configuration file, studio.toml.");
-  app.add_flag("--check-config", check_config, "Check the configuration and end.");
-  app.add_flag("--print-sample-config", print_sample, "Print a commented configuration and end.");
-  app.set_version_flag("--version", std::string("proofline-studiod ") + PROOFLINE_VERSION);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kWrongUsage;
-  }
-  if (print_sample) {
-    std::cout << base::SampleConfig(StudioConfigTable());
-    return 0;
-  }
-  if (config_file.empty()) {
-    return Refuse(absl::InvalidArgumentError("say which configuration to use: --config FILE"),
-                  kWrongUsage);
-  }
-  const absl::StatusOr<StudioConfig> config = LoadStudioConfig(config_file);
-  if (!config.ok()) return Refuse(config.status(), kWrongUsage);
-  if (check_config) {
-    std::cout << config_file << " is fine\n";
-    return 0;
-  }
-  if (absl::Status status = base::SetUpLog(config->log_level, /*json=*/false); !status.ok()) {
-    return Refuse(status, kWrongUsage);
-  }
-  base::Shutdown shutdown;
-  const absl::Status status = Run(*config, shutdown);
-  return status.ok() ? 0 : Refuse(status, kFailed);
+base::Program::Loaded Loaded(StudioConfig config, const std::filesystem::path& file) {
+  base::Program::Loaded loaded;
+  loaded.check = [file] { return absl::StatusOr<std::string>(file.string() + " is fine"); };
+  loaded.run = [config = std::move(config)](base::RunningProgram& program) {
+    return Run(config, program);
+  };
+  return loaded;
 }
 
 }  // namespace
 }  // namespace proofline::studio
 
-int main(int argc, char** argv) { return proofline::studio::Main(argc, argv); }
+int main(int argc, char** argv) {
+  using namespace proofline;
+  const base::Program program{
+      "proofline-studiod",
+      "Watches a studio's folders and brings its photos to the host and to labs.",
+      PROOFLINE_VERSION, studio::StudioConfigTable()};
+  return base::RunProgram(
+      program, argc, argv,
+      [](const std::filesystem::path& file) -> absl::StatusOr<base::Program::Loaded> {
+        absl::StatusOr<studio::StudioConfig> config = studio::LoadStudioConfig(file);
+        if (!config.ok()) return config.status();
+        return studio::Loaded(*std::move(config), file);
+      });
+}

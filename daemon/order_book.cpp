@@ -43,6 +43,15 @@ bool WasReleased(const pb::Order& order) {
                      [](const pb::OrderStateChange& step) { return IsUnderWay(step.state()); });
 }
 
+// Pages of the share may have come out of a printer.
+bool HasBegunPrinting(const record::Share& share) {
+  const auto& lines = share.report().lines();
+  return std::any_of(lines.begin(), lines.end(), [](const pb::LineProgress& line) {
+    return line.state() == pb::ITEM_STATE_PRINTING || line.state() == pb::ITEM_STATE_PRINTED ||
+           line.state() == pb::ITEM_STATE_HELD;
+  });
+}
+
 bool WantsLab(const record::Share& share) {
   return share.phase() == record::SHARE_PHASE_NEW || share.phase() == record::SHARE_PHASE_OPEN ||
          share.phase() == record::SHARE_PHASE_CANCELLING;
@@ -327,6 +336,44 @@ absl::Status OrderBook::RecordJobFeed(const std::string& lab, std::int64_t feed_
   record::LabLink link = Link(lab);
   if (feed_revision <= link.feed_revision()) return absl::OkStatus();
   link.set_feed_revision(feed_revision);
+  kv::Batch batch;
+  PutLink(batch, lab, link);
+  absl::Status status = Commit(std::move(batch));
+  if (status.ok()) links_[lab] = link;
+  return status;
+}
+
+absl::Status OrderBook::RestartJobFeed(const std::string& lab) {
+  const std::lock_guard lock(mutex_);
+  std::vector<ShareKey> shares;
+  const absl::Status read =
+      database_.Scan(keys::kOpenShares, "", "", [&](std::string_view key, std::string_view) {
+        const keys::TwoIds ids = keys::PairFrom(key);
+        if (ids.second == lab) shares.emplace_back(ids.first, ids.second);
+        return true;
+      });
+  if (!read.ok()) return read;
+  for (const ShareKey& key : shares) {
+    const absl::Status status = ChangeShare(key, {}, [](record::Share& share) {
+      if (share.phase() != record::SHARE_PHASE_OPEN &&
+          share.phase() != record::SHARE_PHASE_CLOSED) {
+        return;
+      }
+      share.set_job_revision(0);
+      if (!HasBegunPrinting(share)) {
+        share.set_phase(record::SHARE_PHASE_NEW);
+        return;
+      }
+      share.mutable_report()->set_revision(share.report().revision() + 1);
+      share.mutable_report()->set_state_message(
+          "the lab was restored from an older copy and may no longer know this job; ask it which "
+          "pages came out, and order the others again");
+    });
+    if (!status.ok()) return status;
+  }
+  // Last: a crash before this has the lab say once more that it does not know the revision.
+  record::LabLink link = Link(lab);
+  link.set_feed_revision(0);
   kv::Batch batch;
   PutLink(batch, lab, link);
   absl::Status status = Commit(std::move(batch));

@@ -53,6 +53,10 @@ class OrderBook {
   absl::Status RecordJob(const std::string& lab, const v1::Job& job, std::int64_t feed_revision);
   absl::Status RecordJobFeed(const std::string& lab, std::int64_t feed_revision);
   std::int64_t JobFeedRevision(const std::string& lab) const;
+  // The lab's records are older than what it has told before (its store was restored): its feed is
+  // followed from the beginning, and jobs it had not begun to print are brought to it again. A job
+  // it had begun to print is not: only the lab's people know which pages came out.
+  absl::Status RestartJobFeed(const std::string& lab);
   // The share cannot be made: `lines` says why, by line number. At a lab that knows the job it is
   // cancelled first.
   absl::Status FailShare(const record::Share& share, const std::string& why,

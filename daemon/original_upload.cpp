@@ -23,8 +23,13 @@ constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 // One upload stream. The calling thread writes, a second one reads.
 class Upload {
  public:
-  Upload(pb::LabIntakeService::Stub& lab, transfer::FileSender sender, const std::stop_token& stop)
-      : call_(stop), sender_(std::move(sender)), stream_(lab.UploadOriginal(call_.context())) {}
+  Upload(pb::LabIntakeService::Stub& lab, transfer::FileSender sender, const std::stop_token& stop,
+         base::RateLimit* limit)
+      : call_(stop),
+        stop_(stop),
+        limit_(limit),
+        sender_(std::move(sender)),
+        stream_(lab.UploadOriginal(call_.context())) {}
 
   absl::Status Run(const OriginalUpload& original, std::int64_t& sent_bytes) {
     pb::UploadOriginalRequest start;
@@ -97,6 +102,7 @@ class Upload {
 
   void Write(std::int64_t& sent_bytes) {
     while (std::optional<pb::UploadOriginalRequest> request = Next()) {
+      if (limit_ != nullptr && !limit_->Take(request->chunk().data().size(), stop_)) return;
       if (!stream_->Write(*request)) return;
       sent_bytes += static_cast<std::int64_t>(request->chunk().data().size());
     }
@@ -104,6 +110,8 @@ class Upload {
   }
 
   rpc::ClientCall call_;
+  const std::stop_token stop_;
+  base::RateLimit* const limit_;
   std::mutex mutex_;
   std::condition_variable changed_;
   transfer::FileSender sender_;
@@ -119,11 +127,11 @@ class Upload {
 
 absl::Status UploadOriginal(pb::LabIntakeService::Stub& lab, const OriginalUpload& original,
                             base::UniqueFd fd, const std::stop_token& stop,
-                            std::int64_t& sent_bytes) {
+                            std::int64_t& sent_bytes, base::RateLimit* limit) {
   absl::StatusOr<transfer::FileSender> sender =
       transfer::FileSender::Open(std::move(fd), original.path, original.size_bytes, kChunkBytes);
   if (!sender.ok()) return sender.status();
-  return Upload(lab, *std::move(sender), stop).Run(original, sent_bytes);
+  return Upload(lab, *std::move(sender), stop, limit).Run(original, sent_bytes);
 }
 
 }  // namespace proofline::studio

@@ -31,12 +31,12 @@ struct TextLimit {
 };
 // The fields of metadata that people can set, with the limit of texts.
 constexpr std::array kEditable = {
-    TextLimit{"title", 1'000},   TextLimit{"caption", 10'000},
-    TextLimit{"subject", 1'000}, TextLimit{"event", 1'000},
-    TextLimit{"keywords", 200},  TextLimit{"customer_reference", 1'000},
-    TextLimit{"rating", 0},      TextLimit{"label", 1'000},
-    TextLimit{"creator", 1'000}, TextLimit{"copyright", 1'000},
-    TextLimit{"fields", 1'000},
+    TextLimit{"title", 1'000},    TextLimit{"caption", 10'000},
+    TextLimit{"subject", 1'000},  TextLimit{"event", 1'000},
+    TextLimit{"keywords", 200},   TextLimit{"customer_reference", 1'000},
+    TextLimit{"rating", 0},       TextLimit{"label", 1'000},
+    TextLimit{"creator", 1'000},  TextLimit{"copyright", 1'000},
+    TextLimit{"location", 1'000}, TextLimit{"fields", 1'000},
 };
 constexpr int kMaxKeywords = 200;
 constexpr std::size_t kMaxFields = 100;
@@ -182,6 +182,7 @@ pb::Metadata MetadataFromFacts(const imaging::ImageFacts& facts) {
   metadata.set_creator(Readable(facts.creator, 1'000));
   metadata.set_copyright(Readable(facts.copyright, 1'000));
   metadata.set_label(Readable(facts.label, 1'000));
+  metadata.set_location(Readable(facts.location, 1'000));
   for (const std::string& keyword : facts.keywords) {
     if (metadata.keywords_size() >= kMaxKeywords) break;
     std::string text = Readable(keyword, 200);

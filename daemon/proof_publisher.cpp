@@ -33,6 +33,15 @@ constexpr base::Duration kFirstWait = std::chrono::milliseconds(250);
 constexpr base::Duration kLongestWait = std::chrono::seconds(30);
 constexpr base::Duration kRefusedWait = std::chrono::minutes(1);
 
+std::map<std::int64_t, Refusal> RefusalsOf(
+    const google::protobuf::RepeatedPtrField<pb::PublishRefusal>& told) {
+  std::map<std::int64_t, Refusal> refusals;
+  for (const pb::PublishRefusal& refusal : told) {
+    refusals[refusal.sequence()] = {refusal.reason(), refusal.message()};
+  }
+  return refusals;
+}
+
 }  // namespace
 
 // One publish stream, from its opening to its end.
@@ -49,6 +58,7 @@ class ProofPublisher::Session {
     stream_ = publisher_.stub_->Publish(call_.context());
     pb::PublishRequest open;
     open.mutable_open()->set_catalog_id(catalog_.catalog_id());
+    open.mutable_open()->set_heard_sequence(catalog_.host_sequence());
     stream_->Write(open);
     {
       const std::jthread reader([this] { Read(); });
@@ -81,9 +91,9 @@ class ProofPublisher::Session {
   }
 
   absl::Status TakeOpened(const pb::PublishOpened& opened) {
-    if (absl::Status status = catalog_.HostOpened(opened.last_sequence()); !status.ok()) {
-      return status;
-    }
+    const absl::Status status = catalog_.HostOpened(
+        opened.last_sequence(), RefusalsOf(opened.refusals()), opened.unsure_sequence());
+    if (!status.ok()) return status;
     {
       const std::lock_guard lock(mutex_);
       after_ = opened.last_sequence();
@@ -107,11 +117,8 @@ class ProofPublisher::Session {
             "the host acknowledged what was never sent to it; look at the host's log");
       }
     }
-    std::map<std::int64_t, Refusal> refusals;
-    for (const pb::PublishRefusal& refusal : acknowledgement.refusals()) {
-      refusals[refusal.sequence()] = {refusal.reason(), refusal.message()};
-    }
-    if (absl::Status status = catalog_.Acknowledge(last, refusals); !status.ok()) return status;
+    const absl::Status status = catalog_.Acknowledge(last, RefusalsOf(acknowledgement.refusals()));
+    if (!status.ok()) return status;
     {
       const std::lock_guard lock(mutex_);
       if (last > 0) window_.AcknowledgeUpTo(static_cast<std::uint64_t>(last));
@@ -156,6 +163,7 @@ class ProofPublisher::Session {
       window_.Sent(static_cast<std::uint64_t>(last), bytes);
       after_ = last;
     }
+    if (publisher_.limit_ != nullptr && !publisher_.limit_->Take(bytes, over)) return false;
     if (!stream_->Write(request)) return false;
     catalog_.CountSentBytes(static_cast<std::int64_t>(bytes));
     publisher_.sent_bytes_.Increment(static_cast<double>(bytes));
@@ -165,6 +173,10 @@ class ProofPublisher::Session {
 
   void AddEntry(PendingPublish item, pb::PublishEntry& entry) {
     entry.set_sequence(item.sequence);
+    if (item.customer.has_value()) {
+      *entry.mutable_customer() = *std::move(item.customer);
+      return;
+    }
     if (item.withdrawal) {
       entry.mutable_withdrawal()->set_photo(item.photo.name());
       return;
@@ -211,11 +223,12 @@ class ProofPublisher::Session {
 };
 
 ProofPublisher::ProofPublisher(std::shared_ptr<grpc::Channel> channel, std::string peer,
-                               Catalog& catalog, rpc::Metrics& metrics)
+                               Catalog& catalog, rpc::Metrics& metrics, base::RateLimit* limit)
     : channel_(std::move(channel)),
       stub_(pb::SyncService::NewStub(channel_)),
       peer_(std::move(peer)),
       catalog_(catalog),
+      limit_(limit),
       sent_bytes_(metrics.AddCounter("proofline_studio_sent_bytes_total",
                                      "Bytes of publish messages sent to the host.")),
       connected_(metrics.AddGauge("proofline_studio_host_connected",

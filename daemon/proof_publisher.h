@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "daemon/catalog.h"
+#include "lib/base/rate_limit.h"
 #include "lib/rpc/metrics.h"
 #include "proofline/v1/sync_service.grpc.pb.h"
 
@@ -28,9 +29,9 @@ class ProofPublisher {
     std::string message;  // what keeps the host from being connected, for people
   };
 
-  // `peer` names the host in sentences.
+  // `peer` names the host in sentences. `limit`: what may go in a second, if there is a limit.
   ProofPublisher(std::shared_ptr<grpc::Channel> channel, std::string peer, Catalog& catalog,
-                 rpc::Metrics& metrics);
+                 rpc::Metrics& metrics, base::RateLimit* limit = nullptr);
   // As Stop().
   ~ProofPublisher();
   ProofPublisher(const ProofPublisher&) = delete;
@@ -53,6 +54,7 @@ class ProofPublisher {
   std::unique_ptr<v1::SyncService::Stub> stub_;
   const std::string peer_;
   Catalog& catalog_;
+  base::RateLimit* const limit_;
   rpc::Counter& sent_bytes_;
   rpc::Gauge& connected_;
   mutable std::mutex mutex_;

@@ -40,6 +40,18 @@ absl::StatusOr<base::Digest> DigestOf(int fd, const std::string& path,
   }
 }
 
+// What a raw developer has put beside the original; empty if there is nothing, or nothing usable. A
+// sidecar that changes or goes has its photo rendered again, so what is read here may be old.
+std::string ReadSidecar(const std::string& path) {
+  if (path.empty()) return {};
+  absl::StatusOr<std::string> xmp = base::ReadFile(path, imaging::kMaxSidecar);
+  if (xmp.ok()) return *std::move(xmp);
+  if (!absl::IsNotFound(xmp.status())) {
+    spdlog::warn("{}; the photo is read without it", base::ToStd(xmp.status().message()));
+  }
+  return {};
+}
+
 }  // namespace
 
 Renderer::Renderer(const Options& options, Catalog& catalog, Ingest& ingest,
@@ -99,6 +111,18 @@ absl::Status Renderer::Failed(const RenderTask& task, const absl::Status& why, b
   return catalog_.FinishFailed(task, std::string(base::ToStd(why.message())), unreadable);
 }
 
+absl::StatusOr<Selection> Renderer::SelectFor(const RenderTask& task, int original,
+                                              const std::stop_token& stop,
+                                              std::optional<imaging::ImageFacts>& inspected) {
+  const std::shared_ptr<const Preferences> preferences = catalog_.preferences();
+  Selection selection = Select(task.facts, *preferences);
+  if (!selection.needs_inspection) return selection;
+  absl::StatusOr<imaging::ImageFacts> facts = pool_.Inspect(original, stop);
+  if (!facts.ok()) return facts.status();
+  inspected = *std::move(facts);
+  return Select(catalog_.FactsAfter(task, *inspected), *preferences);
+}
+
 absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& stop) {
   const base::UniqueFd fd(
       ::open(task.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -120,16 +144,30 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
     if (*known) return absl::OkStatus();
   }
 
-  const Selection selection = Select(task.facts, options_.preferences);
+  std::optional<imaging::ImageFacts> inspected;
+  const absl::StatusOr<Selection> selection = SelectFor(task, fd.get(), stop, inspected);
+  if (absl::IsCancelled(selection.status())) return selection.status();
+  if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
+  if (!selection.ok()) return Failed(task, selection.status(), /*unreadable=*/false);
+  if (selection->renditions.empty()) {
+    return catalog_.FinishKept(task, inspected.has_value() ? &*inspected : nullptr,
+                               selection->reason);
+  }
   imaging::RenditionRequest request;
-  request.specs = selection.renditions;
+  request.specs = selection->renditions;
   request.edit = task.edit;
+  request.sidecar_xmp = ReadSidecar(task.sidecar_path);
   const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
   if (absl::IsCancelled(made.status())) return made.status();
   // A file that was written meanwhile may well look broken.
-  if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
+  if (absl::IsAborted(made.status()) || !IsAsSettled(fd.get(), task.stamp)) {
+    return Unsettled(task, stop);
+  }
   if (!made.ok()) return Failed(task, made.status(), /*unreadable=*/false);
-  if (absl::Status status = catalog_.FinishRendered(task, *made, selection.sent); !status.ok()) {
+  RenderTask done = task;
+  done.recipe = selection->Recipe();
+  done.reason = selection->reason;
+  if (absl::Status status = catalog_.FinishRendered(done, *made, selection->sent); !status.ok()) {
     return status;
   }
   rendered_.Increment();

@@ -1,6 +1,7 @@
 // Makes renditions of the photos that wait for them.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -15,14 +16,13 @@
 namespace proofline::studio {
 
 // Threads that each take the next waiting photo, have the worker pool make its renditions, and
-// commit them with everything that was learnt. Originals are opened read-only and never written;
-// one that is not as it was when it settled goes back to settling. Idle threads wait without
-// polling. Everything given must outlive it.
+// commit them with everything that was learnt. What is made, the catalog's preferences say.
+// Originals are opened read-only and never written; one that is not as it was when it settled goes
+// back to settling. Idle threads wait without polling. Everything given must outlive it.
 class Renderer {
  public:
   struct Options {
     int threads = 1;
-    Preferences preferences;
   };
   Renderer(const Options& options, Catalog& catalog, Ingest& ingest, imaging::WorkerPool& pool,
            rpc::Metrics& metrics);
@@ -39,6 +39,10 @@ class Renderer {
   void Run(const std::stop_token& stop);
   // The status of recording, not of rendering.
   absl::Status Render(const RenderTask& task, const std::stop_token& stop);
+  // What is to be made, after a look into the original where the rules ask for one.
+  absl::StatusOr<Selection> SelectFor(const RenderTask& task, int original,
+                                      const std::stop_token& stop,
+                                      std::optional<imaging::ImageFacts>& inspected);
   absl::Status Unsettled(const RenderTask& task, const std::stop_token& stop);
   absl::Status Failed(const RenderTask& task, const absl::Status& why, bool unreadable);
 

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "daemon/file_stamp.h"
+#include "daemon/selection_config.h"
 #include "lib/base/file.h"
 #include "lib/base/id.h"
 #include "lib/base/text.h"
@@ -72,7 +73,7 @@ std::vector<base::ConfigRow> MakeRows() {
 }
 
 std::vector<base::ConfigArray> MakeArrays() {
-  return {
+  std::vector<base::ConfigArray> arrays = {
       {"watch",
        "A folder whose originals are taken, with everything under it.",
        {{"path", ConfigType::kPath, kRequired, "", "The folder."},
@@ -92,6 +93,8 @@ std::vector<base::ConfigArray> MakeArrays() {
         {"insecure", ConfigType::kBool, "false", "",
          "Plain text instead of TLS; only for a lab on this machine."}}},
   };
+  for (base::ConfigArray& array : SelectionArrays()) arrays.push_back(std::move(array));
+  return arrays;
 }
 
 absl::Status Wrong(const base::Config& config, std::string_view key, std::string_view sentence) {
@@ -182,7 +185,7 @@ absl::Status ReadRoots(const base::Config& config, StudioConfig& studio) {
                                 " lies in the watched folder ", root, "; choose another one"));
     }
     const std::string& poll = watch.GetString("poll");
-    studio.poll[root] = poll == "always" ? PollMode::kAlways
+    studio.poll[root] = poll == "always"  ? PollMode::kAlways
                         : poll == "never" ? PollMode::kNever
                                           : PollMode::kAuto;
     ignore_in[root] = watch.GetStringList("ignore");
@@ -234,6 +237,7 @@ absl::StatusOr<StudioConfig> LoadStudioConfig(const std::filesystem::path& path)
   studio.catalog_cache = config->GetSize("catalog.cache");
   studio.metrics_address = config->GetString("metrics.address");
   ReadWork(*config, studio);
+  if (absl::Status status = ReadSelection(*config, studio.preferences); !status.ok()) return status;
   if (absl::Status status = ReadRoots(*config, studio); !status.ok()) return status;
   if (absl::Status status = ReadHost(*config, studio); !status.ok()) return status;
   if (absl::Status status = ReadLabs(*config, studio); !status.ok()) return status;

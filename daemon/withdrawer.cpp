@@ -57,10 +57,9 @@ absl::Status Withdrawer::WithdrawDue() {
 absl::Status Withdrawer::Decide(const record::Photo& photo) {
   const record::Place& place = *MainPlace(photo);
   const bool ignored = rules_.KindOfPath(place.root(), place.path()) == FileKind::kIgnored;
-  const bool away =
-      IsVolumeAway(place.root(), place.path(), place.device(), place.on_submount());
-  const bool back = !ignored && !place.displaced() &&
-                    ReadPath(place.path()).kind != Reading::Kind::kAbsent;
+  const bool away = IsVolumeAway(place.root(), place.path(), place.device(), place.on_submount());
+  const bool back =
+      !ignored && !place.displaced() && ReadPath(place.path()).kind != Reading::Kind::kAbsent;
   if (away || back) return catalog_.PutOffWithdrawal(photo.id(), kLater);
   const absl::StatusOr<bool> ordered = orders_.HasOpenOrderFor(photo.id());
   if (!ordered.ok()) return ordered.status();

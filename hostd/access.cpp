@@ -6,6 +6,7 @@
 #include "lib/base/digest.h"
 #include "lib/base/id.h"
 #include "lib/base/text.h"
+#include "lib/base/typed_code.h"
 #include "lib/rpc/access_key.h"
 #include "lib/rpc/resource_name.h"
 #include "lib/rpc/status.h"
@@ -85,7 +86,7 @@ bool Access::IsUsable(const pb::Customer& customer) const {
 
 absl::StatusOr<CustomerCaller> Access::FindByIdentifier(std::string_view typed) const {
   // What cannot be an identifier is looked up all the same, as one that nobody has.
-  const std::string hash = hasher_.Hash(NormaliseIdentifier(typed).value_or(""));
+  const std::string hash = hasher_.Hash(base::NormaliseTypedCode(typed).value_or(""));
   const auto claim = store_.FindIdentifier(hash);
   if (!claim.ok()) return claim.status();
   CustomerCaller caller;
@@ -150,7 +151,7 @@ absl::Status Access::SignOut(const CustomerCaller& caller) {
 }
 
 absl::StatusOr<std::string> Access::HashIdentifier(std::string_view typed) const {
-  const std::optional<std::string> normalised = NormaliseIdentifier(typed);
+  const std::optional<std::string> normalised = base::NormaliseTypedCode(typed);
   if (!normalised.has_value()) {
     return rpc::Error(absl::StatusCode::kInvalidArgument,
                       "an identifier has 8 to 64 letters and digits; take a longer one, or leave "
@@ -161,7 +162,7 @@ absl::StatusOr<std::string> Access::HashIdentifier(std::string_view typed) const
 }
 
 absl::StatusOr<pb::Customer> Access::CreateCustomer(pb::Customer customer) {
-  if (customer.identifier().empty()) customer.set_identifier(NewCustomerIdentifier());
+  if (customer.identifier().empty()) customer.set_identifier(base::NewTypedCode());
   const absl::StatusOr<std::string> hash = HashIdentifier(customer.identifier());
   if (!hash.ok()) return hash.status();
   const std::string identifier = customer.identifier();

@@ -15,11 +15,7 @@
 namespace proofline::host {
 namespace {
 
-constexpr std::string_view kAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-constexpr std::size_t kCharacters = 16;
 constexpr std::size_t kKeyBytes = 32;
-constexpr std::size_t kFewest = 8;
-constexpr std::size_t kMost = 64;
 
 template <std::size_t N>
 std::array<unsigned char, N> RandomBytes() {
@@ -30,31 +26,6 @@ std::array<unsigned char, N> RandomBytes() {
 }
 
 }  // namespace
-
-std::string NewCustomerIdentifier() {
-  // 5 bits of each byte: 16 characters are 80 bits.
-  const auto bytes = RandomBytes<kCharacters>();
-  std::string identifier;
-  for (std::size_t i = 0; i < kCharacters; ++i) {
-    if (i > 0 && i % 4 == 0) identifier += '-';
-    identifier += kAlphabet[bytes[i] % kAlphabet.size()];
-  }
-  return identifier;
-}
-
-std::optional<std::string> NormaliseIdentifier(std::string_view typed) {
-  std::string normal;
-  for (char c : typed) {
-    if (static_cast<unsigned char>(c) >= 0x80) return std::nullopt;
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    if (c == 'O') c = '0';
-    if (c == 'I' || c == 'L') c = '1';
-    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')) normal += c;
-    if (normal.size() > kMost) return std::nullopt;
-  }
-  if (normal.size() < kFewest) return std::nullopt;
-  return normal;
-}
 
 absl::StatusOr<IdentifierHasher> IdentifierHasher::Load(const std::filesystem::path& file,
                                                         bool in_use) {

@@ -10,6 +10,15 @@ namespace proofline::host {
 
 namespace pb = proofline::v1;
 
+namespace {
+
+// Whether a match of a share reaches into the gallery with this id.
+bool IsWithin(const pb::MetadataMatch& match, std::string_view gallery) {
+  return match.gallery().empty() || LastPart(match.gallery()) == gallery;
+}
+
+}  // namespace
+
 absl::StatusOr<std::optional<pb::Photo>> CustomerView::FindPhoto(std::string_view name) const {
   const auto ids = rpc::ParseResourceName("studios/*/galleries/*/photos/*", name);
   if (!ids.has_value() || ids->at(0) != caller_.studio) return std::optional<pb::Photo>();
@@ -43,7 +52,9 @@ absl::StatusOr<std::vector<std::string>> CustomerView::Galleries() const {
   for (const pb::MetadataMatch& match : share.matches()) {
     auto matched = store_.MatchedGalleries(caller_.studio, match);
     if (!matched.ok()) return matched.status();
-    ids.insert(matched->begin(), matched->end());
+    for (std::string& gallery : *matched) {
+      if (IsWithin(match, gallery)) ids.insert(std::move(gallery));
+    }
   }
   return std::vector<std::string>(ids.begin(), ids.end());
 }
@@ -56,6 +67,7 @@ absl::StatusOr<std::set<std::string>> CustomerView::SinglePhotos(std::string_vie
     if (photo->has_value() && GalleryIdOf(**photo) == gallery) ids.emplace(LastPart(name));
   }
   for (const pb::MetadataMatch& match : caller_.record.share().matches()) {
+    if (!IsWithin(match, gallery)) continue;
     auto matched = store_.MatchedPhotos(caller_.studio, match, gallery);
     if (!matched.ok()) return matched.status();
     ids.insert(matched->begin(), matched->end());

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/base/config.h"
+#include "lib/rpc/serving_config.h"
 
 namespace proofline::host {
 
@@ -18,9 +19,7 @@ struct HostConfig {
   std::string log_level;
   std::string sync_address;
   std::string storefront_address;
-  std::filesystem::path tls_cert_file;  // both empty: plain text
-  std::filesystem::path tls_key_file;
-  bool insecure = false;
+  rpc::ServingConfig serving;
   std::uint64_t store_cache = 0;
   std::chrono::milliseconds session_lifetime{0};
   std::string metrics_address;  // empty: off

@@ -3,10 +3,9 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <iostream>
+#include <filesystem>
 #include <string>
 #include <thread>
 
@@ -22,8 +21,7 @@
 #include "hostd/sync_service.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
-#include "lib/base/log.h"
-#include "lib/base/shutdown.h"
+#include "lib/base/program.h"
 #include "lib/base/text.h"
 #include "lib/rpc/endpoints.h"
 #include "lib/rpc/executor.h"
@@ -33,36 +31,11 @@
 namespace proofline::host {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kWrongUsage = 2;
 constexpr std::chrono::seconds kGrace{3};
 constexpr std::chrono::seconds kIdle{30};
 
-int Say(const absl::Status& status, int code) {
-  std::cerr << "proofline-hostd: " << status.message() << '\n';
-  return code;
-}
-
-rpc::ServerOptions PublicOptions(const HostConfig& config, const std::string& address,
-                                 std::string_view key) {
-  rpc::ServerOptions options;
-  options.addresses = {address};
-  if (!config.tls_cert_file.empty()) {
-    options.tls = rpc::ServerTls{config.tls_cert_file, config.tls_key_file, ""};
-  }
-  options.where = base::Concat(key, " of the configuration");
-  return options;
-}
-
-rpc::ServerOptions ControlOptions(const HostConfig& config) {
-  rpc::ServerOptions options;
-  options.addresses = {base::Concat("unix:", config.state / "control.sock")};
-  options.where = "state of the configuration";
-  return options;
-}
-
 // Everything from the store to the end of the process.
-absl::Status Run(const HostConfig& config, base::Shutdown& shutdown) {
+absl::Status Run(const HostConfig& config, base::RunningProgram& program) {
   if (absl::Status made = base::MakeDirectories(config.state, 0700); !made.ok()) return made;
   const auto lock = base::DirectoryLock::Acquire(config.state, "host");
   if (!lock.ok()) return lock.status();
@@ -91,13 +64,15 @@ absl::Status Run(const HostConfig& config, base::Shutdown& shutdown) {
   StorefrontService storefront({**store, access, feed, streams, storefront_executor, metrics});
   AdminService admin({**store, access, streams, admin_executor});
 
-  const auto sync_server = rpc::Server::Start(
-      PublicOptions(config, config.sync_address, "sync.address"), {&sync, &enrolment});
+  const auto sync_server =
+      rpc::Server::Start(rpc::ServingOptions(config.serving, config.sync_address, "sync.address"),
+                         {&sync, &enrolment});
   if (!sync_server.ok()) return sync_server.status();
   const auto storefront_server = rpc::Server::Start(
-      PublicOptions(config, config.storefront_address, "storefront.address"), {&storefront});
+      rpc::ServingOptions(config.serving, config.storefront_address, "storefront.address"),
+      {&storefront});
   if (!storefront_server.ok()) return storefront_server.status();
-  const auto control_server = rpc::Server::Start(ControlOptions(config), {&admin});
+  const auto control_server = rpc::Server::Start(rpc::ControlOptions(config.state), {&admin});
   if (!control_server.ok()) return control_server.status();
   rpc::Endpoints endpoints{{"sync", (*sync_server)->addresses().front()},
                            {"storefront", (*storefront_server)->addresses().front()},
@@ -112,7 +87,7 @@ absl::Status Run(const HostConfig& config, base::Shutdown& shutdown) {
   spdlog::info("the host serves devices on {} and customers on {}", endpoints["sync"],
                endpoints["storefront"]);
 
-  spdlog::info("stopping: {}", shutdown.Wait());
+  program.Serve({});
   streams.FinishAll(absl::UnavailableError("the host is shutting down; connect again in a moment"));
   (*control_server)->Drain(kGrace);
   (*storefront_server)->Drain(kGrace);
@@ -124,46 +99,31 @@ absl::Status Run(const HostConfig& config, base::Shutdown& shutdown) {
   return rpc::RemoveEndpoints(config.state);
 }
 
-int Main(int argc, char** argv) {
-  std::string config_file;
-  bool check_config = false;
-  bool print_sample_config = false;
-  CLI::App app("The Proofline host: stores renditions of many studios, takes customers' orders.",
-               "proofline-hostd");
-  app.add_option("--config", config_file, "Configuration file (TOML)");
-  app.add_flag("--check-config", check_config, "Read the configuration, then end");
-  app.add_flag("--print-sample-config", print_sample_config, "Write a commented configuration");
-  app.set_version_flag("--version", "proofline-hostd " PROOFLINE_VERSION);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kWrongUsage;
-  }
-  if (print_sample_config) {
-    std::cout << base::SampleConfig(HostConfigTable());
-    return 0;
-  }
-  if (config_file.empty()) {
-    return Say(absl::InvalidArgumentError("which configuration? Give it as --config FILE; "
-                                          "--print-sample-config writes one to begin with"),
-               kWrongUsage);
-  }
-  const absl::StatusOr<HostConfig> config = ReadHostConfig(config_file);
-  if (!config.ok()) return Say(config.status(), kWrongUsage);
-  if (check_config) {
-    std::cout << "the configuration is fine: devices on " << config->sync_address
-              << ", customers on " << config->storefront_address << '\n';
-    return 0;
-  }
-  if (absl::Status log = base::SetUpLog(config->log_level, false); !log.ok()) {
-    return Say(log, kWrongUsage);
-  }
-  base::Shutdown shutdown;
-  const absl::Status status = Run(*config, shutdown);
-  return status.ok() ? 0 : Say(status, kFailed);
+base::Program::Loaded Loaded(HostConfig config) {
+  base::Program::Loaded loaded;
+  loaded.check = [config] {
+    return absl::StatusOr<std::string>(base::Concat("the configuration is fine: devices on ",
+                                                    config.sync_address, ", customers on ",
+                                                    config.storefront_address));
+  };
+  loaded.run = [config](base::RunningProgram& program) { return Run(config, program); };
+  return loaded;
 }
 
 }  // namespace
 }  // namespace proofline::host
 
-int main(int argc, char** argv) { return proofline::host::Main(argc, argv); }
+int main(int argc, char** argv) {
+  using namespace proofline;
+  const base::Program program{
+      "proofline-hostd",
+      "The Proofline host: stores renditions of many studios, takes customers' orders.",
+      PROOFLINE_VERSION, host::HostConfigTable()};
+  return base::RunProgram(
+      program, argc, argv,
+      [](const std::filesystem::path& file) -> absl::StatusOr<base::Program::Loaded> {
+        absl::StatusOr<host::HostConfig> config = host::ReadHostConfig(file);
+        if (!config.ok()) return config.status();
+        return host::Loaded(*std::move(config));
+      });
+}

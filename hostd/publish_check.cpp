@@ -43,6 +43,7 @@ absl::Status CheckTexts(const pb::Metadata& metadata) {
       {"label", {&metadata.label(), 10'000}},
       {"creator", {&metadata.creator(), 10'000}},
       {"copyright notice", {&metadata.copyright(), 10'000}},
+      {"location", {&metadata.location(), 1'000}},
       {"camera", {&metadata.camera(), 10'000}},
       {"lens", {&metadata.lens(), 10'000}},
   };

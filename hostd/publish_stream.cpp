@@ -67,8 +67,8 @@ absl::Status PublishStream::Open(Stream& stream, const pb::PublishOpen& open) {
   if (!caller.ok()) return caller.status();
   absl::Status status = parts_.opened(*caller, stream.shared_from_this());
   if (!status.ok()) return status;
-  const absl::StatusOr<PublishPosition> position =
-      parts_.store.OpenCatalog(caller->studio, caller->device, open.catalog_id());
+  const absl::StatusOr<PublishPosition> position = parts_.store.OpenCatalog(
+      caller->studio, caller->device, open.catalog_id(), open.heard_sequence());
   if (!position.ok()) return position.status();
   checker_ = std::make_unique<PackChecker>(parts_.store, parts_.access, *caller, open.catalog_id());
   spdlog::info("device {}/{} publishes from {}", caller->studio, caller->device,
@@ -79,15 +79,13 @@ absl::Status PublishStream::Open(Stream& stream, const pb::PublishOpen& open) {
   opened.mutable_opened()->set_last_sequence(position->last_sequence);
   opened.mutable_opened()->set_window_bytes(parts_.window_bytes);
   opened.mutable_opened()->set_max_pack_bytes(kMaxPackBytes);
-  stream.TrySend(std::move(opened));
-  if (!position->refusals.empty()) {
-    pb::PublishResponse heard;
-    heard.mutable_acknowledgement()->set_last_sequence(position->last_sequence);
-    for (const pb::PublishRefusal& refusal : position->refusals) {
-      *heard.mutable_acknowledgement()->add_refusals() = refusal;
-    }
-    stream.TrySend(std::move(heard));
+  // In the same message: a device that takes the position without them would take refused entries
+  // for stored ones.
+  for (const pb::PublishRefusal& refusal : position->refusals) {
+    *opened.mutable_opened()->add_refusals() = refusal;
   }
+  opened.mutable_opened()->set_unsure_sequence(position->unsure_sequence);
+  stream.TrySend(std::move(opened));
   return absl::OkStatus();
 }
 

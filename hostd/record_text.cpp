@@ -114,7 +114,8 @@ bool Opens(const pb::Share& share, const pb::Photo& photo) {
     if (LastPart(shared) == id) return true;
   }
   for (const pb::MetadataMatch& match : share.matches()) {
-    if (Matches(photo.metadata(), match)) return true;
+    const bool is_in_gallery = match.gallery().empty() || match.gallery() == gallery;
+    if (is_in_gallery && Matches(photo.metadata(), match)) return true;
   }
   return false;
 }
@@ -138,6 +139,10 @@ absl::Status CheckShare(const pb::Share& share, std::string_view studio) {
                             "/galleries/GALLERY/photos/PHOTO), not ", name));
   }
   for (const pb::MetadataMatch& match : share.matches()) {
+    if (!match.gallery().empty() && !is_of_studio("studios/*/galleries/*", match.gallery())) {
+      return bad(base::Concat("a match names a gallery of its own studio (studios/", studio,
+                              "/galleries/GALLERY), not ", match.gallery()));
+    }
     if (IsMatch(match)) continue;
     return bad(base::Concat(
         "a match names subject, event, keywords, customer_reference or fields.KEY and a value, "

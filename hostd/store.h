@@ -90,6 +90,8 @@ struct PublishPosition {
   std::int64_t last_sequence = 0;
   // Refusals that the device may not have heard.
   std::vector<proofline::v1::PublishRefusal> refusals;
+  // Of entries up to this sequence there may have been more; 0 when it has heard all.
+  std::int64_t unsure_sequence = 0;
 };
 
 // A rendition as it was made.
@@ -166,8 +168,10 @@ class Store {
   absl::StatusOr<std::vector<proofline::v1::Lab>> ListLabs(std::string_view studio) const;
 
   // Publishing. Opening makes the catalog the device's own: another one's position is forgotten.
+  // Refusals up to `heard_sequence` are not told again.
   absl::StatusOr<PublishPosition> OpenCatalog(std::string_view studio, std::string_view device,
-                                              std::string_view catalog_id);
+                                              std::string_view catalog_id,
+                                              std::int64_t heard_sequence = 0);
   // Stores a pack. Does not block. `done` comes once the pack is durable: on another thread, in the
   // order of the packs of one studio, and must be quick. A change that is refused leaves nothing
   // behind, the others are stored; those up to the device's position are not looked at. Aborted if

@@ -312,7 +312,8 @@ Applied ApplyCustomer(Transaction& tx, const PackContext& pack, const PublishedC
   customer.set_name(change.customer.name());
   customer.set_display_name(change.customer.display_name());
   *customer.mutable_share() = change.customer.share();
-  customer.set_revoked(change.customer.revoked());
+  // Revoked here or there, it stays so: a device's older change must not undo it.
+  customer.set_revoked(customer.revoked() || change.customer.revoked());
   if (change.customer.has_expire_time()) {
     *customer.mutable_expire_time() = change.customer.expire_time();
   } else {
@@ -356,7 +357,9 @@ void KeepRefusal(record::RefusalsRecord& kept, const pb::PublishRefusal& refusal
   *keep.mutable_refusal() = refusal;
   keep.set_photo(photo);
   const int too_many = kept.refusals_size() - kKeptRefusals;
-  if (too_many > 0) kept.mutable_refusals()->DeleteSubrange(0, too_many);
+  if (too_many <= 0) return;
+  kept.set_dropped_sequence(kept.refusals(too_many - 1).refusal().sequence());
+  kept.mutable_refusals()->DeleteSubrange(0, too_many);
 }
 
 pb::PublishRefusal RefusalOf(std::int64_t sequence, const Refused& refused) {
@@ -452,7 +455,8 @@ void Store::Publish(PublishedPack pack, std::function<void(absl::StatusOr<Publis
 }
 
 absl::StatusOr<PublishPosition> Store::OpenCatalog(std::string_view studio, std::string_view device,
-                                                   std::string_view catalog_id) {
+                                                   std::string_view catalog_id,
+                                                   std::int64_t heard_sequence) {
   PublishPosition result;
   const absl::Status status = writer_->Run(studio, [&](Transaction& tx) {
     const std::string key = keys::Position(studio, device);
@@ -464,7 +468,11 @@ absl::StatusOr<PublishPosition> Store::OpenCatalog(std::string_view studio, std:
           tx.GetRecord<record::RefusalsRecord>(keys::kRecords, keys::Refusals(studio, device));
       if (!kept.ok()) return kept.status();
       if (kept->has_value()) {
-        for (const auto& one : (*kept)->refusals()) result.refusals.push_back(one.refusal());
+        for (const auto& one : (*kept)->refusals()) {
+          if (one.refusal().sequence() > heard_sequence) result.refusals.push_back(one.refusal());
+        }
+        const std::int64_t dropped = (*kept)->dropped_sequence();
+        if (dropped > heard_sequence) result.unsure_sequence = dropped;
       }
       return absl::OkStatus();
     }

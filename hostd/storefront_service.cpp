@@ -245,7 +245,7 @@ absl::StatusOr<pb::ListPhotosResponse> StorefrontService::PhotosPage(
   const auto after = rpc::ReadPageToken(request, NameOf(caller));
   if (!after.ok()) return after.status();
   for (const pb::MetadataMatch& match : request.filter()) {
-    if (IsMatch(match)) continue;
+    if (IsMatch(match) && match.gallery().empty()) continue;
     return rpc::Error(absl::StatusCode::kInvalidArgument,
                       "a filter names subject, event, keywords, customer_reference or fields.KEY "
                       "and a value",

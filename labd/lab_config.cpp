@@ -1,6 +1,7 @@
 #include "labd/lab_config.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string_view>
 
@@ -142,13 +143,9 @@ absl::StatusOr<LabConfig> Read(const base::Config& config) {
   lab.lab_name = config.GetString("lab.name");
   if (lab.lab_name.empty()) lab.lab_name = lab.lab_id;
   lab.intake_address = config.GetString("intake.address");
-  lab.tls_cert_file = config.GetPath("tls.cert_file");
-  lab.tls_key_file = config.GetPath("tls.key_file");
-  if (lab.tls_cert_file.empty() != lab.tls_key_file.empty()) {
-    return Wrong(config, "tls.cert_file",
-                 "a certificate needs its key file, and a key its certificate");
-  }
-  lab.insecure = config.GetBool("insecure");
+  absl::StatusOr<rpc::ServingConfig> serving = rpc::ReadServing(config, {"intake.address"});
+  if (!serving.ok()) return serving.status();
+  lab.serving = *std::move(serving);
   lab.max_original = config.GetSize("limits.max_original");
   lab.spool_limit = config.GetSize("limits.spool");
   lab.spool_keep = config.GetDuration("spool.keep");
@@ -164,20 +161,15 @@ absl::StatusOr<LabConfig> Read(const base::Config& config) {
 }
 
 std::vector<ConfigRow> Rows() {
-  return {
+  std::vector<ConfigRow> rows{
       {"state", ConfigType::kPath, base::kRequired, "",
        "Folder for the store, the spool and the control socket."},
-      {"insecure", ConfigType::kBool, "false", "",
-       "Whether the intake may speak plain text to other machines."},
       {"log.level", ConfigType::kString, "info", "trace|debug|info|warn|error",
        "How much is logged."},
       {"lab.id", ConfigType::kString, base::kRequired, "", "The lab's identifier."},
       {"lab.name", ConfigType::kString, "", "", "What people call the lab; its id if empty."},
       {"intake.address", ConfigType::kString, "127.0.0.1:7430", "",
        "Where studios bring their jobs."},
-      {"tls.cert_file", ConfigType::kPath, "", "",
-       "Certificate of the intake (PEM); empty for plain text."},
-      {"tls.key_file", ConfigType::kPath, "", "", "Key of that certificate (PEM)."},
       {"limits.max_original", ConfigType::kSize, "2GiB", "1MiB..",
        "Largest original that is taken."},
       {"limits.spool", ConfigType::kSize, "100GiB", "1MiB..",
@@ -196,6 +188,8 @@ std::vector<ConfigRow> Rows() {
       {"metrics.address", ConfigType::kString, "", "",
        "Where Prometheus finds metrics; empty: nowhere."},
   };
+  std::ranges::move(rpc::ServingRows(), std::back_inserter(rows));
+  return rows;
 }
 
 std::vector<base::ConfigArray> Arrays() {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "labd/product.h"
 #include "lib/base/config.h"
+#include "lib/rpc/serving_config.h"
 
 namespace proofline::lab {
 
@@ -34,9 +35,7 @@ struct LabConfig {
   std::string lab_id;
   std::string lab_name;
   std::string intake_address;
-  std::filesystem::path tls_cert_file;  // both empty: plain text
-  std::filesystem::path tls_key_file;
-  bool insecure = false;
+  rpc::ServingConfig serving;
   std::uint64_t max_original = 0;
   std::uint64_t spool_limit = 0;
   std::chrono::milliseconds spool_keep{0};

@@ -2,10 +2,8 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
-#include <iostream>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -24,8 +22,7 @@
 #include "labd/studio_access.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
-#include "lib/base/log.h"
-#include "lib/base/shutdown.h"
+#include "lib/base/program.h"
 #include "lib/base/text.h"
 #include "lib/rpc/endpoints.h"
 #include "lib/rpc/executor.h"
@@ -35,14 +32,7 @@
 namespace proofline::lab {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kWrongUsage = 2;
 constexpr std::chrono::seconds kGrace{3};
-
-int Say(const absl::Status& status, int code) {
-  std::cerr << "proofline-labd: " << status.message() << '\n';
-  return code;
-}
 
 absl::StatusOr<StudioAccess> ReadKeys(const LabConfig& config) {
   StudioAccess access;
@@ -81,26 +71,8 @@ imaging::WorkerPool::Options ImagingOptions(const LabConfig& config) {
   return options;
 }
 
-rpc::ServerOptions IntakeOptions(const LabConfig& config) {
-  rpc::ServerOptions options;
-  options.addresses = {config.intake_address};
-  if (!config.tls_cert_file.empty()) {
-    options.tls = rpc::ServerTls{config.tls_cert_file, config.tls_key_file, ""};
-  }
-  options.insecure_allowed = config.insecure;
-  options.where = "intake.address of the configuration";
-  return options;
-}
-
-rpc::ServerOptions ControlOptions(const LabConfig& config) {
-  rpc::ServerOptions options;
-  options.addresses = {base::Concat("unix:", (config.state / "control.sock"))};
-  options.where = "state of the configuration";
-  return options;
-}
-
 // Everything from the store to the end of the process.
-absl::Status Run(const LabConfig& config, base::Shutdown& shutdown) {
+absl::Status Run(const LabConfig& config, base::RunningProgram& program) {
   if (absl::Status made = base::MakeDirectories(config.state, 0700); !made.ok()) return made;
   const absl::StatusOr<base::DirectoryLock> lock =
       base::DirectoryLock::Acquire(config.state, "lab daemon");
@@ -127,9 +99,10 @@ absl::Status Run(const LabConfig& config, base::Shutdown& shutdown) {
   ControlService control(config, PROOFLINE_VERSION, clock, **store, **spool, queue, executor);
 
   if (absl::Status recovered = queue.Recover(); !recovered.ok()) return recovered;
-  const auto intake_server = rpc::Server::Start(IntakeOptions(config), {&intake});
+  const auto intake_server = rpc::Server::Start(
+      rpc::ServingOptions(config.serving, config.intake_address, "intake.address"), {&intake});
   if (!intake_server.ok()) return intake_server.status();
-  const auto control_server = rpc::Server::Start(ControlOptions(config), {&control});
+  const auto control_server = rpc::Server::Start(rpc::ControlOptions(config.state), {&control});
   if (!control_server.ok()) return control_server.status();
   rpc::Endpoints endpoints{{"intake", (*intake_server)->addresses().front()},
                            {"control", (*control_server)->addresses().front()},
@@ -146,7 +119,7 @@ absl::Status Run(const LabConfig& config, base::Shutdown& shutdown) {
   }
   spdlog::info("lab {} takes jobs on {}", config.lab_id, endpoints["intake"]);
 
-  spdlog::info("stopping: {}", shutdown.Wait());
+  program.Serve({});
   const absl::Status ending = absl::UnavailableError("the lab is being stopped");
   intake.FinishStreams(ending);
   control.FinishStreams(ending);
@@ -157,50 +130,36 @@ absl::Status Run(const LabConfig& config, base::Shutdown& shutdown) {
   return rpc::RemoveEndpoints(config.state);
 }
 
-int Main(int argc, char** argv) {
-  std::string config_file;
-  bool check_config = false;
-  bool print_sample_config = false;
-  CLI::App app("The Proofline lab daemon: receives ordered originals, renders and prints them.",
-               "proofline-labd");
-  app.add_option("--config", config_file, "Configuration file (TOML)");
-  app.add_flag("--check-config", check_config, "Read the configuration and the keys, then end");
-  app.add_flag("--print-sample-config", print_sample_config, "Write a commented configuration");
-  app.set_version_flag("--version", "proofline-labd " PROOFLINE_VERSION);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kWrongUsage;
-  }
-  if (print_sample_config) {
-    std::cout << base::SampleConfig(LabConfigTable());
-    return 0;
-  }
-  if (config_file.empty()) {
-    return Say(absl::InvalidArgumentError("which configuration? Give it as --config FILE; "
-                                          "--print-sample-config writes one to begin with"),
-               kWrongUsage);
-  }
-  const absl::StatusOr<LabConfig> config = ReadLabConfig(config_file);
-  if (!config.ok()) return Say(config.status(), kWrongUsage);
-  if (check_config) {
-    absl::Status status = ReadKeys(*config).status();
-    if (status.ok()) status = MakePrinters(*config).status();
-    if (!status.ok()) return Say(status, kWrongUsage);
-    std::cout << "the configuration is fine: " << config->studios.size() << " studios, "
-              << config->printers.size() << " printers, " << config->products.size()
-              << " products\n";
-    return 0;
-  }
-  if (absl::Status log = base::SetUpLog(config->log_level, false); !log.ok()) {
-    return Say(log, kWrongUsage);
-  }
-  base::Shutdown shutdown;
-  const absl::Status status = Run(*config, shutdown);
-  return status.ok() ? 0 : Say(status, kFailed);
+// What can be learnt about a configuration without a start.
+absl::StatusOr<std::string> Check(const LabConfig& config) {
+  absl::Status status = ReadKeys(config).status();
+  if (status.ok()) status = MakePrinters(config).status();
+  if (!status.ok()) return status;
+  return base::Concat("the configuration is fine: ", config.studios.size(), " studios, ",
+                      config.printers.size(), " printers, ", config.products.size(), " products");
+}
+
+base::Program::Loaded Loaded(const LabConfig& config) {
+  base::Program::Loaded loaded;
+  loaded.check = [config] { return Check(config); };
+  loaded.run = [config](base::RunningProgram& program) { return Run(config, program); };
+  return loaded;
 }
 
 }  // namespace
 }  // namespace proofline::lab
 
-int main(int argc, char** argv) { return proofline::lab::Main(argc, argv); }
+int main(int argc, char** argv) {
+  using namespace proofline;
+  const base::Program program{
+      "proofline-labd",
+      "The Proofline lab daemon: receives ordered originals, renders and prints them.",
+      PROOFLINE_VERSION, lab::LabConfigTable()};
+  return base::RunProgram(
+      program, argc, argv,
+      [](const std::filesystem::path& file) -> absl::StatusOr<base::Program::Loaded> {
+        const absl::StatusOr<lab::LabConfig> config = lab::ReadLabConfig(file);
+        if (!config.ok()) return config.status();
+        return lab::Loaded(*config);
+      });
+}

@@ -221,6 +221,25 @@ std::string Config::Where(std::string_view key) const {
   return line > 0 ? Concat(file_, " line ", line) : file_;
 }
 
+std::vector<std::string> ChangedKeys(const Config& before, const Config& after) {
+  std::vector<std::string> changed;
+  for (const auto& [key, entry] : after.entries_) {
+    const auto old = before.entries_.find(key);
+    if (old == before.entries_.end() || old->second.value != entry.value) changed.push_back(key);
+  }
+  for (const auto& [name, tables] : after.tables_) {
+    const auto old = before.tables_.find(name);
+    const bool same = old != before.tables_.end() &&
+                      std::equal(tables.begin(), tables.end(), old->second.begin(),
+                                 old->second.end(), [](const Config& left, const Config& right) {
+                                   return ChangedKeys(left, right).empty();
+                                 });
+    if (!same) changed.push_back(name);
+  }
+  std::sort(changed.begin(), changed.end());
+  return changed;
+}
+
 absl::StatusOr<Config> LoadConfig(const std::filesystem::path& path, const ConfigTable& table) {
   constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{1} << 20;
   const absl::StatusOr<std::string> text = ReadFile(path, kMaxConfigBytes);

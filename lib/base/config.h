@@ -87,6 +87,7 @@ class Config {
 
  private:
   friend class ConfigReader;
+  friend std::vector<std::string> ChangedKeys(const Config& before, const Config& after);
   struct Entry {
     ConfigValue value;
     int line = 0;  // 0: a default
@@ -109,6 +110,10 @@ absl::StatusOr<Config> LoadConfig(const std::filesystem::path& path, const Confi
 // The same for text that is in memory; `path` names it in errors and anchors relative paths.
 absl::StatusOr<Config> ParseConfig(std::string_view text, const std::filesystem::path& path,
                                    const ConfigTable& table);
+
+// The keys whose values differ, sorted; an array of tables that differs anywhere by its name. Both
+// were read with the same table.
+std::vector<std::string> ChangedKeys(const Config& before, const Config& after);
 
 // A commented TOML file with every key at its default; required keys stand commented out with an
 // empty value. It parses against the same table once the required keys are given.

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/text.h"
 
@@ -25,6 +26,14 @@ std::string_view LevelName(spdlog::level::level_enum level) {
     if (value == level) return name;
   }
   return "fatal";
+}
+
+absl::StatusOr<spdlog::level::level_enum> ParseLevel(std::string_view level) {
+  for (const auto& [name, value] : kLevels) {
+    if (name == level) return value;
+  }
+  return absl::InvalidArgumentError(
+      Concat("there is no log level \"", level, "\"; choose trace, debug, info, warn or error"));
 }
 
 // Bytes of the UTF-8 character at the start of `text`; 0 if there is no valid one.
@@ -97,17 +106,20 @@ class LineFormatter : public spdlog::formatter {
 }  // namespace
 
 absl::Status SetUpLog(std::string_view level, bool json) {
-  for (const auto& [name, value] : kLevels) {
-    if (name != level) continue;
-    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    auto logger = std::make_shared<spdlog::logger>("", std::move(sink));
-    logger->set_formatter(std::make_unique<LineFormatter>(json));
-    logger->set_level(value);
-    spdlog::set_default_logger(std::move(logger));
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      Concat("there is no log level \"", level, "\"; choose trace, debug, info, warn or error"));
+  const absl::StatusOr<spdlog::level::level_enum> value = ParseLevel(level);
+  if (!value.ok()) return value.status();
+  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  auto logger = std::make_shared<spdlog::logger>("", std::move(sink));
+  logger->set_formatter(std::make_unique<LineFormatter>(json));
+  logger->set_level(*value);
+  spdlog::set_default_logger(std::move(logger));
+  return absl::OkStatus();
+}
+
+absl::Status SetLogLevel(std::string_view level) {
+  const absl::StatusOr<spdlog::level::level_enum> value = ParseLevel(level);
+  if (value.ok()) spdlog::set_level(*value);
+  return value.status();
 }
 
 }  // namespace proofline::base

@@ -17,6 +17,9 @@ namespace proofline::base {
 // InvalidArgument and changes nothing. Call it before other threads log; calling it again is fine.
 absl::Status SetUpLog(std::string_view level, bool json);
 
+// Changes the level alone, at any time and from any thread; levels and error as above.
+absl::Status SetLogLevel(std::string_view level);
+
 }  // namespace proofline::base
 
 #ifndef ABSL_USES_STD_STRING_VIEW

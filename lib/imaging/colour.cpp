@@ -1,5 +1,8 @@
 #include "lib/imaging/colour.h"
 
+#include <lcms2.h>
+
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -34,10 +37,34 @@ bool HasUsefulProfile(const VImage& picture) {
   size_t size = 0;
   const void* data = picture.get_blob(VIPS_META_ICC_NAME, &size);
   const std::string_view profile(static_cast<const char*>(data), size);
-  // Nearly every camera file has this one, and it changes nothing.
-  const bool already_srgb = picture.interpretation() != VIPS_INTERPRETATION_CMYK &&
-                            profile.find("sRGB IEC61966-2.1") != std::string_view::npos;
-  return !already_srgb;
+  return picture.interpretation() == VIPS_INTERPRETATION_CMYK || !IsSrgb(profile);
+}
+
+// A profile of the colour space that Adobe RGB (1998) is; empty if it cannot be made.
+std::string MakeAdobeRgbProfile() {
+  cmsCIExyY white{0.3127, 0.3290, 1};
+  cmsCIExyYTRIPLE primaries{{0.64, 0.33, 1}, {0.21, 0.71, 1}, {0.15, 0.06, 1}};
+  // 2 51/256.
+  cmsToneCurve* curve = cmsBuildGamma(nullptr, 563.0 / 256);
+  cmsToneCurve* curves[] = {curve, curve, curve};
+  cmsHPROFILE profile = cmsCreateRGBProfile(&white, &primaries, curves);
+  cmsFreeToneCurve(curve);
+  std::string bytes;
+  cmsUInt32Number size = 0;
+  if (profile != nullptr && cmsSaveProfileToMem(profile, nullptr, &size)) {
+    bytes.resize(size);
+    if (!cmsSaveProfileToMem(profile, bytes.data(), &size)) bytes.clear();
+  }
+  if (profile != nullptr) cmsCloseProfile(profile);
+  return bytes;
+}
+
+VImage AsAdobeRgb(const VImage& picture) {
+  static const std::string profile = MakeAdobeRgbProfile();
+  if (profile.empty()) return picture;
+  VImage tagged = picture.copy();
+  tagged.set(VIPS_META_ICC_NAME, nullptr, const_cast<char*>(profile.data()), profile.size());
+  return tagged;
 }
 
 VImage ThroughProfile(const VImage& picture) {
@@ -93,8 +120,14 @@ VImage OnWhite(VImage picture) {
                              ->set("background", std::vector<double>(colours, white)));
 }
 
-VImage ToSrgb(const VImage& picture) {
-  VImage converted = Converted(picture);
+bool IsSrgb(std::string_view profile) {
+  return profile.find("sRGB IEC61966-2.1") != std::string_view::npos;
+}
+
+VImage ToSrgb(const VImage& picture, AssumedColour assumed) {
+  const bool adobe_rgb = assumed == AssumedColour::kAdobeRgb && picture.bands() == 3 &&
+                         picture.get_typeof(VIPS_META_ICC_NAME) == 0;
+  VImage converted = Converted(adobe_rgb ? AsAdobeRgb(picture) : picture);
   if (converted.bands() == 3) return converted;
   // Grey that stayed grey.
   const VImage grey = converted.extract_band(0);

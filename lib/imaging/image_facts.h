@@ -11,8 +11,8 @@
 namespace proofline::imaging {
 
 // Every text is valid UTF-8 without control characters other than newline and tab, at most
-// kMaxFactText bytes, and empty when the file does not say. Nothing private (place, serial numbers,
-// thumbnails) is read.
+// kMaxFactText bytes, and empty when the file does not say. Nothing private (coordinates, serial
+// numbers, thumbnails) is read.
 struct ImageFacts {
   static constexpr std::size_t kMaxFactText = 4096;
   static constexpr std::size_t kMaxKeywords = 200;
@@ -51,6 +51,9 @@ struct ImageFacts {
   // -1 (rejected) to 5.
   std::optional<int> rating;
   std::string label;
+  // Where it was taken, in the words of people: place, city, state, country, with commas between.
+  // Never coordinates.
+  std::string location;
 
   friend bool operator==(const ImageFacts&, const ImageFacts&) = default;
 };

@@ -61,10 +61,12 @@ class Reader {
     const Exiv2::Value* value = Find(key);
     if (value == nullptr) return std::nullopt;
     try {
-      return ToInteger(*value);
+      const std::int64_t integer = ToInteger(*value);
+      // A text that is no number becomes 0.
+      if (value->ok()) return integer;
     } catch (const std::exception&) {
-      return std::nullopt;
     }
+    return std::nullopt;
   }
 
   std::optional<double> Positive(const char* key) const {
@@ -121,6 +123,7 @@ int Digits(std::string_view text, std::size_t at, std::size_t count) {
 }
 
 bool IsOffset(std::string_view text) {
+  if (text == "Z") return true;
   return text.size() == 6 && (text[0] == '+' || text[0] == '-') && text[3] == ':' &&
          Digits(text, 1, 2) >= 0 && Digits(text, 1, 2) <= 14 && Digits(text, 4, 2) >= 0 &&
          Digits(text, 4, 2) <= 59;
@@ -163,9 +166,13 @@ std::string CaptureTime(const ExifReader& exif, const XmpReader& xmp, const Iptc
   for (const char* key : {"Xmp.exif.DateTimeOriginal", "Xmp.photoshop.DateCreated"}) {
     if (!time.empty()) break;
     const std::string text = xmp.Text(key);
-    const std::string_view tail =
-        std::string_view(text).substr(std::min<std::size_t>(19, text.size()));
-    time = MakeTime(text, "", tail.size() >= 6 ? tail.substr(tail.size() - 6) : tail);
+    std::string_view tail = std::string_view(text).substr(std::min<std::size_t>(19, text.size()));
+    std::string_view fraction;
+    if (tail.starts_with('.')) {
+      fraction = tail.substr(1, tail.find_first_not_of("0123456789", 1) - 1);
+      tail.remove_prefix(1 + fraction.size());
+    }
+    time = MakeTime(text, fraction, tail);
   }
   if (time.empty()) {
     const std::string date = iptc.Text("Iptc.Application2.DateCreated");
@@ -220,6 +227,16 @@ std::optional<int> Orientation(const ExifReader& exif) {
   return std::nullopt;
 }
 
+// By the rules of DCF: not sRGB, and the option file's kind of JPEG. "Uncalibrated" alone means no
+// more than that it is not sRGB, and 2 is what some cameras write all the same.
+bool IsAdobeRgb(const ExifReader& exif) {
+  constexpr std::int64_t kAdobeRgb = 2;
+  constexpr std::int64_t kUncalibrated = 65535;
+  const std::int64_t space = exif.Integer("Exif.Photo.ColorSpace").value_or(1);
+  if (space == kAdobeRgb) return true;
+  return space == kUncalibrated && exif.Text("Exif.Iop.InteroperabilityIndex").starts_with("R03");
+}
+
 std::optional<int> Rating(const ExifReader& exif, const XmpReader& xmp) {
   std::optional<std::int64_t> rating = xmp.Integer("Xmp.xmp.Rating");
   if (!rating) rating = exif.Integer("Exif.Image.Rating");
@@ -251,6 +268,15 @@ std::string Joined(const std::vector<std::string>& names) {
   return CleanText(joined, ImageFacts::kMaxFactText);
 }
 
+// Smallest place first, as an address is written.
+std::string Location(const XmpReader& xmp, const IptcReader& iptc) {
+  return Joined(
+      {FirstOf(xmp.Text("Xmp.iptc.Location"), iptc.Text("Iptc.Application2.SubLocation")),
+       FirstOf(xmp.Text("Xmp.photoshop.City"), iptc.Text("Iptc.Application2.City")),
+       FirstOf(xmp.Text("Xmp.photoshop.State"), iptc.Text("Iptc.Application2.ProvinceState")),
+       FirstOf(xmp.Text("Xmp.photoshop.Country"), iptc.Text("Iptc.Application2.CountryName"))});
+}
+
 Metadata Collect(const Exiv2::ExifData& exif_data, const Exiv2::XmpData& xmp_data,
                  const Exiv2::IptcData& iptc_data) {
   const ExifReader exif(exif_data);
@@ -258,6 +284,7 @@ Metadata Collect(const Exiv2::ExifData& exif_data, const Exiv2::XmpData& xmp_dat
   const IptcReader iptc(iptc_data);
   Metadata metadata;
   metadata.orientation = Orientation(exif);
+  metadata.adobe_rgb = IsAdobeRgb(exif);
   ImageFacts& facts = metadata.facts;
   facts.capture_time = CaptureTime(exif, xmp, iptc);
   facts.camera_make = CleanLine(exif.Text("Exif.Image.Make"), 200);
@@ -278,6 +305,7 @@ Metadata Collect(const Exiv2::ExifData& exif_data, const Exiv2::XmpData& xmp_dat
   facts.keywords = Keywords(xmp, iptc);
   facts.rating = Rating(exif, xmp);
   facts.label = CleanLine(xmp.Text("Xmp.xmp.Label"), ImageFacts::kMaxKeyword);
+  facts.location = CleanLine(Location(xmp, iptc), ImageFacts::kMaxFactText);
   return metadata;
 }
 
@@ -324,6 +352,22 @@ Metadata ReadMetadataBlocks(std::string_view exif, std::string_view xmp) {
     xmp_data.clear();
   }
   return Collect(exif_data, xmp_data, {});
+}
+
+void ApplySidecar(std::string_view xmp, ImageFacts& facts) {
+  if (xmp.empty()) return;
+  ImageFacts said = ReadMetadataBlocks({}, xmp).facts;
+  const auto replace = [](std::string& old, std::string& by) {
+    if (!by.empty()) old = std::move(by);
+  };
+  replace(facts.title, said.title);
+  replace(facts.caption, said.caption);
+  replace(facts.creator, said.creator);
+  replace(facts.copyright, said.copyright);
+  replace(facts.label, said.label);
+  replace(facts.location, said.location);
+  if (!said.keywords.empty()) facts.keywords = std::move(said.keywords);
+  if (said.rating) facts.rating = said.rating;
 }
 
 }  // namespace proofline::imaging

@@ -17,6 +17,8 @@ struct Metadata {
   ImageFacts facts;
   // The tag as found in the file, 1 to 8.
   std::optional<int> orientation;
+  // Whether the camera says that pixels without a profile are Adobe RGB.
+  bool adobe_rgb = false;
   // The picture's size where the metadata is the only one to know (RAW), else 0.
   int width = 0;
   int height = 0;
@@ -28,5 +30,10 @@ Metadata ReadMetadata(std::string_view file, ImageFormat format);
 // The same from separate blocks, as HEIF keeps them: EXIF from its TIFF header on (a leading
 // "Exif\0\0" is skipped), and an XMP packet. Either may be empty.
 Metadata ReadMetadataBlocks(std::string_view exif, std::string_view xmp);
+
+// Puts what an XMP file beside the original says in the place of what the original says: rating,
+// label, title, caption, keywords, creator, copyright and location, each if it says anything.
+// Nothing changes if it is empty or broken.
+void ApplySidecar(std::string_view xmp, ImageFacts& facts);
 
 }  // namespace proofline::imaging

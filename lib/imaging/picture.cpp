@@ -9,7 +9,6 @@
 
 #include "lib/base/check.h"
 #include "lib/base/text.h"
-#include "lib/imaging/colour.h"
 #include "lib/imaging/jpeg_header.h"
 #include "lib/imaging/metadata.h"
 #include "lib/imaging/raw_preview.h"
@@ -140,6 +139,14 @@ Crop NeededArea(const StraightenedFrame& frame, PixelSize output) {
   return area;
 }
 
+// Pixels of the output for each pixel of the stored picture.
+double ScaleOf(const RenderPlan& plan, PixelSize stored) {
+  const PixelSize frame = SizeAfter(stored, plan.turn);
+  const double keeps = StraightenKeeps(frame, plan.straighten_degrees);
+  return std::max(plan.output.width / (plan.area.width * keeps * frame.width),
+                  plan.output.height / (plan.area.height * keeps * frame.height));
+}
+
 std::string Blob(const VImage& picture, const char* name) {
   if (picture.get_typeof(name) != VIPS_TYPE_BLOB) return {};
   size_t size = 0;
@@ -159,34 +166,36 @@ absl::StatusOr<Picture> Picture::Open(std::string_view bytes, const PictureLimit
   if (format == ImageFormat::kUnknown) {
     return absl::InvalidArgumentError(
         "this is not a picture of a supported format (JPEG, TIFF, PNG, WebP, HEIF, AVIF, or a "
-        "camera RAW with a preview)");
+        "camera RAW)");
   }
   // Warnings about an earlier picture.
   vips_error_clear();
   Picture picture(bytes, format);
-  if (format == ImageFormat::kRaw) {
-    absl::StatusOr<std::string> preview = LargestPreview(bytes);
-    if (!preview.ok()) return preview.status();
-    picture.preview_ = *std::move(preview);
-  }
   try {
-    if (absl::Status status = picture.OpenPixels(limits); !status.ok()) return status;
+    const absl::Status status =
+        format == ImageFormat::kRaw ? picture.OpenRaw(limits) : picture.OpenPixels(limits);
+    if (!status.ok()) return status;
   } catch (const vips::VError& error) {
     return VipsFailure(FormatTitle(format), error.what());
   }
   return picture;
 }
 
+absl::Status Picture::CheckSize(const PictureLimits& limits) const {
+  if (stored_.width >= 1 && stored_.height >= 1 && stored_.width <= limits.max_side &&
+      stored_.height <= limits.max_side &&
+      std::uint64_t(stored_.width) * std::uint64_t(stored_.height) <= limits.max_pixels) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(base::Concat(
+      FormatTitle(format_), " has ", stored_.width, " by ", stored_.height,
+      " pixels, above the limit of ", limits.max_pixels / 1'000'000, " million pixels"));
+}
+
 absl::Status Picture::OpenPixels(const PictureLimits& limits) {
   const VImage lazy = Load(1);
   stored_ = {lazy.width(), lazy.height()};
-  if (stored_.width < 1 || stored_.height < 1 || stored_.width > limits.max_side ||
-      stored_.height > limits.max_side ||
-      std::uint64_t(stored_.width) * std::uint64_t(stored_.height) > limits.max_pixels) {
-    return absl::ResourceExhaustedError(base::Concat(
-        FormatTitle(format_), " has ", stored_.width, " by ", stored_.height,
-        " pixels, above the limit of ", limits.max_pixels / 1'000'000, " million pixels"));
-  }
+  if (absl::Status status = CheckSize(limits); !status.ok()) return status;
   TakeMetadata(lazy);
   return absl::OkStatus();
 }
@@ -207,28 +216,101 @@ void Picture::TakeMetadata(const VImage& lazy) {
     facts_.orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
   }
   turn_ = TurnForOrientation(facts_.orientation);
-  PixelSize original = stored_;
-  if (is_preview() && metadata.width > 0 && metadata.height > 0) {
-    original = {metadata.width, metadata.height};
-    // Some cameras store the preview upright beside pixels that lie on their side.
-    const bool lies_other_way =
-        (original.width > original.height) != (stored_.width > stored_.height);
-    if (lies_other_way && turn_.quarters % 2 == 1) turn_ = {};
+  assumed_ = metadata.adobe_rgb ? AssumedColour::kAdobeRgb : AssumedColour::kSrgb;
+  facts_.width = upright().width;
+  facts_.height = upright().height;
+}
+
+absl::Status Picture::OpenRaw(const PictureLimits& limits) {
+  Metadata metadata = ReadMetadata(bytes_, format_);
+  absl::StatusOr<RawHeader> header = ReadRawHeader(bytes_, limits.max_pixels);
+  if (absl::IsResourceExhausted(header.status())) return header.status();
+  developable_ = header.status();
+  max_pixels_ = limits.max_pixels;
+  facts_ = std::move(metadata.facts);
+  facts_.format = std::string(FormatName(format_));
+  assumed_ = metadata.adobe_rgb ? AssumedColour::kAdobeRgb : AssumedColour::kSrgb;
+  std::vector<std::string> jpegs = EmbeddedJpegs(bytes_);
+  if (header.ok()) {
+    raw_ = *std::move(header);
+    stored_ = raw_.size;
+    jpegs.push_back(std::move(raw_.preview_jpeg));
   }
-  const PixelSize upright_original = SizeAfter(original, TurnForOrientation(facts_.orientation));
-  facts_.width = upright_original.width;
-  facts_.height = upright_original.height;
+  facts_.orientation = metadata.orientation.value_or(raw_.orientation);
+  turn_ = TurnForOrientation(facts_.orientation);
+  // What the whole file no longer has, its previews cannot stand for.
+  if (developable_.ok() && RawLooksCutShort(bytes_)) jpegs.clear();
+  TakePreviews(std::move(jpegs), limits);
+  if (!developable_.ok()) {
+    // A picture to look at is better than none; a thumbnail is not.
+    constexpr int kLeastLongEdge = 1000;
+    if (previews_.empty() ||
+        std::max(previews_.back().stored.width, previews_.back().stored.height) < kLeastLongEdge) {
+      return developable_;
+    }
+    stored_ = previews_.back().stored;
+    turn_ = previews_.back().turn;
+  }
+  if (absl::Status status = CheckSize(limits); !status.ok()) return status;
+  PixelSize shown = upright();
+  if (!developable_.ok() && metadata.width > 0 && metadata.height > 0) {
+    shown = SizeAfter({metadata.width, metadata.height}, TurnForOrientation(facts_.orientation));
+  }
+  facts_.width = shown.width;
+  facts_.height = shown.height;
+  return absl::OkStatus();
+}
+
+// How a preview comes upright; nothing if it shows another part of the scene than the RAW does, or
+// has bars to fill a screen.
+std::optional<Turn> Picture::PreviewTurn(PixelSize preview, int own_orientation) const {
+  const auto has_shape = [&](Turn turn, PixelSize shape) {
+    const PixelSize turned = SizeAfter(preview, turn);
+    const double ratio = static_cast<double>(turned.width) * shape.height /
+                         (static_cast<double>(turned.height) * shape.width);
+    return ratio > 0.98 && ratio < 1.02;
+  };
+  // A whole JPEG of the camera says itself how it lies.
+  const Turn first = own_orientation > 1 ? TurnForOrientation(own_orientation) : turn_;
+  if (!developable_.ok() || has_shape(first, upright())) return first;
+  // Some cameras store the preview upright beside pixels that lie on their side.
+  if (has_shape({}, upright())) return Turn{};
+  return std::nullopt;
+}
+
+void Picture::TakePreviews(std::vector<std::string> jpegs, const PictureLimits& limits) {
+  for (std::string& jpeg : jpegs) {
+    if (SniffFormat(jpeg) != ImageFormat::kJpeg) continue;
+    try {
+      const VImage lazy =
+          VImage::jpegload_source(vips::VSource::new_from_memory(jpeg.data(), jpeg.size()),
+                                  VImage::option()->set("access", VIPS_ACCESS_SEQUENTIAL));
+      const PixelSize size = {lazy.width(), lazy.height()};
+      if (std::uint64_t(size.width) * std::uint64_t(size.height) > limits.max_pixels) continue;
+      const int own = lazy.get_typeof(VIPS_META_ORIENTATION) == G_TYPE_INT
+                          ? lazy.get_int(VIPS_META_ORIENTATION)
+                          : 0;
+      if (const std::optional<Turn> turn = PreviewTurn(size, own)) {
+        previews_.push_back({std::move(jpeg), size, *turn});
+      }
+    } catch (const vips::VError&) {
+      vips_error_clear();
+    }
+  }
+  std::stable_sort(previews_.begin(), previews_.end(), [](const Preview& a, const Preview& b) {
+    return std::int64_t{a.stored.width} * a.stored.height <
+           std::int64_t{b.stored.width} * b.stored.height;
+  });
 }
 
 VImage Picture::Load(int shrink) const {
-  const std::string_view bytes = pixels();
-  const vips::VSource source = vips::VSource::new_from_memory(bytes.data(), bytes.size());
+  if (!developed_.is_null()) return developed_;
+  const vips::VSource source = vips::VSource::new_from_memory(bytes_.data(), bytes_.size());
   vips::VOption* options = VImage::option()
                                ->set("access", VIPS_ACCESS_SEQUENTIAL)
                                ->set("fail_on", VIPS_FAIL_ON_TRUNCATED);
   switch (format_) {
     case ImageFormat::kJpeg:
-    case ImageFormat::kRaw:
       return VImage::jpegload_source(source, options->set("shrink", shrink));
     case ImageFormat::kTiff:
       return VImage::tiffload_source(source, options);
@@ -239,6 +321,7 @@ VImage Picture::Load(int shrink) const {
     case ImageFormat::kHeif:
     case ImageFormat::kAvif:
       return VImage::heifload_source(source, options);
+    case ImageFormat::kRaw:
     case ImageFormat::kUnknown:
       break;
   }
@@ -248,7 +331,7 @@ VImage Picture::Load(int shrink) const {
 // A piece of the stored picture, not turned yet. `loaded_area`, if asked for, is where its whole
 // pixels lie.
 VImage Picture::LoadPiece(const Crop& stored_area, PixelSize output, Crop* loaded_area) const {
-  const bool shrinks = format_ == ImageFormat::kJpeg || format_ == ImageFormat::kRaw;
+  const bool shrinks = format_ == ImageFormat::kJpeg;
   const int shrink = shrinks
                          ? ShrinkOnLoad(stored_area.width * stored_.width / output.width + 1e-6,
                                         stored_area.height * stored_.height / output.height + 1e-6)
@@ -271,7 +354,7 @@ VImage Picture::RenderStraight(const RenderPlan& plan) const {
   const PixelSize lying =
       SizeAfter(plan.output, {.mirrored = false, .quarters = plan.turn.quarters});
   const VImage piece = LoadPiece(AreaBefore(plan.area, plan.turn), lying, nullptr);
-  return Turned(ToSrgb(ResizedTo(piece, lying).copy_memory()), plan.turn).copy_memory();
+  return Turned(ToSrgb(ResizedTo(piece, lying).copy_memory(), assumed_), plan.turn).copy_memory();
 }
 
 VImage Picture::RenderStraightened(const RenderPlan& plan) const {
@@ -287,8 +370,8 @@ VImage Picture::RenderStraightened(const RenderPlan& plan) const {
       LoadPiece(AreaBefore(needed, plan.turn), SizeAfter(needed_px, plan.turn), &loaded);
   const Crop box = AreaAfter(loaded, plan.turn);
   const PixelSize box_px = {pixels_of(box.width, frame.width), pixels_of(box.height, frame.height)};
-  const VImage small =
-      Turned(ToSrgb(ResizedTo(piece, SizeAfter(box_px, plan.turn)).copy_memory()), plan.turn);
+  const VImage small = Turned(
+      ToSrgb(ResizedTo(piece, SizeAfter(box_px, plan.turn)).copy_memory(), assumed_), plan.turn);
   const std::vector<double> rotation = {frame.cosine, -frame.sine, frame.sine, frame.cosine};
   const std::vector<int> output_area = {0, 0, plan.output.width, plan.output.height};
   return small
@@ -303,7 +386,39 @@ VImage Picture::RenderStraightened(const RenderPlan& plan) const {
       .copy_memory();
 }
 
+absl::StatusOr<VImage> Picture::RenderPreview(const Preview& preview,
+                                              const RenderPlan& plan) const {
+  Picture picture(preview.jpeg, ImageFormat::kJpeg);
+  picture.stored_ = preview.stored;
+  picture.assumed_ = assumed_;
+  RenderPlan of_preview = plan;
+  of_preview.turn = ThenRotate(preview.turn, (plan.turn.quarters - turn_.quarters) * 90);
+  return picture.Render(of_preview);
+}
+
+absl::StatusOr<VImage> Picture::RenderRaw(const RenderPlan& plan) const {
+  // A hundredth too few is not seen, and many previews lack a few rows of the sensor.
+  constexpr double kEnough = 0.98;
+  const double needed = std::min(1.0, ScaleOf(plan, stored_)) * kEnough;
+  for (const Preview& preview : previews_) {
+    const double has = static_cast<double>(std::max(preview.stored.width, preview.stored.height)) /
+                       std::max(stored_.width, stored_.height);
+    if (has < needed) continue;
+    absl::StatusOr<VImage> rendered = RenderPreview(preview, plan);
+    if (rendered.ok() || !developable_.ok()) return rendered;
+  }
+  if (!developable_.ok()) return developable_;
+  const RawScale scale = needed <= 0.5 ? RawScale::kHalf : RawScale::kFull;
+  absl::StatusOr<VImage> pixels = DevelopRaw(bytes_, raw_, scale, max_pixels_);
+  if (!pixels.ok()) return pixels.status();
+  Picture picture(bytes_, format_);
+  picture.stored_ = {pixels->width(), pixels->height()};
+  picture.developed_ = *pixels;
+  return picture.Render(plan);
+}
+
 absl::StatusOr<VImage> Picture::Render(const RenderPlan& plan) const {
+  if (format_ == ImageFormat::kRaw && developed_.is_null()) return RenderRaw(plan);
   // A crop ends decoding above what may be missing.
   const bool whole = plan.area == Crop{} && plan.straighten_degrees == 0;
   if (!whole && format_ == ImageFormat::kJpeg && !HasEndOfImage(bytes_)) {

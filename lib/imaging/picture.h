@@ -2,14 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 #include <vips/vips8>
 
 #include "absl/status/statusor.h"
+#include "lib/imaging/colour.h"
 #include "lib/imaging/geometry.h"
 #include "lib/imaging/image_facts.h"
 #include "lib/imaging/image_format.h"
+#include "lib/imaging/raw_file.h"
 
 namespace proofline::imaging {
 
@@ -27,34 +31,60 @@ class Picture {
 
   // Everything but size and digest of the file.
   const ImageFacts& facts() const { return facts_; }
-  // The size of the picture that Render works on, upright. A RAW file's preview may be smaller
-  // than the picture of facts().
+  // The size of the picture that Render works on, upright. That of a camera RAW is the size at
+  // which it can be developed, or of its largest preview if it cannot.
   PixelSize upright() const { return SizeAfter(stored_, turn_); }
   Turn stored_to_upright() const { return turn_; }
-  bool is_preview() const { return !preview_.empty(); }
+  // Of a camera RAW that cannot be developed there is only its preview; says why.
+  const absl::Status& developable() const { return developable_; }
+
+  // What pixels without a profile are.
+  AssumedColour assumed_colour() const { return assumed_; }
 
   // Exactly plan.output pixels, 8 bit sRGB, three bands, in memory. Decodes no more pixels than the
-  // plan needs where the format allows that. `plan.turn` begins with stored_to_upright().
+  // plan needs where the format allows that: of a camera RAW the smallest preview that has them and
+  // shows the same picture, else half or all of its sensor data developed. `plan.turn` begins with
+  // stored_to_upright().
   absl::StatusOr<vips::VImage> Render(const RenderPlan& plan) const;
 
  private:
+  // A JPEG inside a camera RAW.
+  struct Preview {
+    std::string jpeg;
+    PixelSize stored;
+    Turn turn;
+  };
+
   Picture(std::string_view bytes, ImageFormat format) : bytes_(bytes), format_(format) {}
 
+  absl::Status CheckSize(const PictureLimits& limits) const;
   absl::Status OpenPixels(const PictureLimits& limits);
+  absl::Status OpenRaw(const PictureLimits& limits);
   void TakeMetadata(const vips::VImage& lazy);
-  std::string_view pixels() const { return preview_.empty() ? bytes_ : preview_; }
+  void TakePreviews(std::vector<std::string> jpegs, const PictureLimits& limits);
+  std::optional<Turn> PreviewTurn(PixelSize preview, int own_orientation) const;
 
   vips::VImage Load(int shrink) const;
   vips::VImage LoadPiece(const Crop& stored_area, PixelSize output, Crop* loaded_area) const;
   vips::VImage RenderStraight(const RenderPlan& plan) const;
   vips::VImage RenderStraightened(const RenderPlan& plan) const;
+  absl::StatusOr<vips::VImage> RenderPreview(const Preview& preview, const RenderPlan& plan) const;
+  absl::StatusOr<vips::VImage> RenderRaw(const RenderPlan& plan) const;
 
   std::string_view bytes_;
   ImageFormat format_;
-  std::string preview_;
   ImageFacts facts_;
   PixelSize stored_;
   Turn turn_;
+  AssumedColour assumed_ = AssumedColour::kSrgb;
+
+  // Of a camera RAW: smallest preview first.
+  std::vector<Preview> previews_;
+  RawHeader raw_;
+  absl::Status developable_;
+  std::uint64_t max_pixels_ = 0;
+  // The picture itself, once a camera RAW has been developed.
+  vips::VImage developed_;
 };
 
 }  // namespace proofline::imaging

@@ -3,12 +3,12 @@
 
 #include <string>
 #include <string_view>
-
-#include "absl/status/statusor.h"
+#include <vector>
 
 namespace proofline::imaging {
 
-// The largest JPEG inside a RAW file. FailedPrecondition if none is at least 1000 pixels long.
-absl::StatusOr<std::string> LargestPreview(std::string_view raw_file);
+// The JPEGs inside a RAW file that Exiv2 finds, smallest first; empty if there are none, or if the
+// file is broken. Their own headers are not checked.
+std::vector<std::string> EmbeddedJpegs(std::string_view raw_file);
 
 }  // namespace proofline::imaging

@@ -1,14 +1,17 @@
 #include "lib/imaging/render.h"
 
 #include <algorithm>
-#include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "lib/base/text.h"
 #include "lib/imaging/geometry.h"
 #include "lib/imaging/jpeg_output.h"
+#include "lib/imaging/metadata.h"
+#include "lib/imaging/planar_rendition.h"
 #include "lib/imaging/vips_runtime.h"
+#include "lib/imaging/watermark_painter.h"
 
 namespace proofline::imaging {
 namespace {
@@ -24,6 +27,16 @@ VImage SmallerCopy(const VImage& larger, PixelSize size) {
       .copy_memory();
 }
 
+absl::StatusOr<VImage> RenderAnyWay(std::string_view original, const Picture& picture,
+                                    const RenderPlan& plan) {
+  try {
+    if (std::optional<VImage> planar = RenderPlanar(original, picture, plan)) return *planar;
+  } catch (const vips::VError&) {
+    vips_error_clear();
+  }
+  return picture.Render(plan);
+}
+
 Rendition Encoded(const RenditionSpec& spec, const VImage& picture) {
   return {.kind = spec.kind,
           .width = picture.width(),
@@ -32,11 +45,10 @@ Rendition Encoded(const RenditionSpec& spec, const VImage& picture) {
 }
 
 absl::Status CheckPreviewHolds(const Picture& picture, const PrintPlan& plan) {
-  if (!picture.is_preview() || plan.source_pixels_per_pixel >= 1) return absl::OkStatus();
+  if (picture.developable().ok() || plan.source_pixels_per_pixel >= 1) return absl::OkStatus();
   return absl::FailedPreconditionError(base::Concat(
       "the preview in this camera RAW (", picture.upright().width, " by ", picture.upright().height,
-      " pixels) is too small for this page, and developing RAW files is not supported "
-      "yet"));
+      " pixels) is too small for this page, and ", picture.developable().message()));
 }
 
 VImage OnPaper(const VImage& picture, const PrintPlan& plan, const PrintSpec& spec) {
@@ -55,26 +67,31 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
   if (!picture.ok()) return picture.status();
   Renditions result;
   result.facts = picture->facts();
+  ApplySidecar(request.sidecar_xmp, result.facts);
+  if (std::optional<std::vector<Rendition>> made =
+          MakePlanarRenditions(original, *picture, request)) {
+    result.renditions = *std::move(made);
+    return result;
+  }
   result.renditions.resize(request.specs.size());
 
-  std::vector<std::size_t> largest_first(request.specs.size());
-  std::iota(largest_first.begin(), largest_first.end(), std::size_t{0});
-  std::stable_sort(largest_first.begin(), largest_first.end(), [&](std::size_t a, std::size_t b) {
-    return request.specs[a].long_edge_px > request.specs[b].long_edge_px;
-  });
   VImage last;
-  for (std::size_t index : largest_first) {
+  for (std::size_t index : LargestFirst(request.specs)) {
     const RenditionSpec& spec = request.specs[index];
     const RenderPlan plan = PlanRendition(picture->upright(), picture->stored_to_upright(),
                                           request.edit, spec.long_edge_px);
     if (last.is_null()) {
-      absl::StatusOr<VImage> rendered = picture->Render(plan);
+      absl::StatusOr<VImage> rendered = RenderAnyWay(original, *picture, plan);
       if (!rendered.ok()) return rendered.status();
       last = *rendered;
     }
     try {
       last = SmallerCopy(last, plan.output);
-      result.renditions[index] = Encoded(spec, last);
+      // Smaller renditions come from the picture without its mark.
+      absl::StatusOr<VImage> shown =
+          spec.watermarked ? WithWatermark(last, *request.watermark) : last;
+      if (!shown.ok()) return shown.status();
+      result.renditions[index] = Encoded(spec, *shown);
     } catch (const vips::VError& error) {
       return VipsFailure("the rendition", error.what());
     }

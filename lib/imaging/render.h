@@ -17,8 +17,8 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
                                           const RenditionRequest& request,
                                           const PictureLimits& limits);
 
-// One page. Of a camera RAW the embedded preview is used if it has the pixels the page needs,
-// FailedPrecondition otherwise.
+// One page. A camera RAW is developed unless a preview has the pixels the page needs;
+// FailedPrecondition if it has not and LibRaw does not know the camera.
 absl::StatusOr<PrintRendering> RenderPrint(std::string_view original, const PrintRequest& request,
                                            const PictureLimits& limits);
 

@@ -1,5 +1,7 @@
 #include "lib/imaging/rendition.h"
 
+#include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "lib/base/id.h"
@@ -28,6 +30,15 @@ absl::Status Validate(const RenditionSpec& spec) {
   return absl::OkStatus();
 }
 
+std::vector<std::size_t> LargestFirst(const std::vector<RenditionSpec>& specs) {
+  std::vector<std::size_t> order(specs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return specs[a].long_edge_px > specs[b].long_edge_px;
+  });
+  return order;
+}
+
 absl::Status Validate(const RenditionRequest& request) {
   if (request.specs.empty() || request.specs.size() > 8) {
     return absl::InvalidArgumentError(base::Concat(
@@ -40,6 +51,18 @@ absl::Status Validate(const RenditionRequest& request) {
       return absl::InvalidArgumentError(
           base::Concat("the rendition ", spec.kind, " is asked for twice"));
     }
+    if (spec.watermarked && !request.watermark) {
+      return absl::InvalidArgumentError(
+          base::Concat("the rendition ", spec.kind, " needs a watermark, and there is none"));
+    }
+  }
+  if (request.watermark) {
+    if (absl::Status status = Validate(*request.watermark); !status.ok()) return status;
+  }
+  if (request.sidecar_xmp.size() > kMaxSidecar) {
+    return absl::InvalidArgumentError(base::Concat("the XMP file beside the original has ",
+                                                   request.sidecar_xmp.size(),
+                                                   " bytes, above the limit of 1 MiB"));
   }
   return Validate(request.edit);
 }

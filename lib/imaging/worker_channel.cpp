@@ -21,7 +21,7 @@ constexpr std::size_t kMostDescriptors = 8;
 absl::Status Gone() { return absl::UnavailableError("the other end of the socket is gone"); }
 
 // Takes ownership of every descriptor that came with a message.
-std::size_t TakeDescriptors(msghdr& message, base::UniqueFd& first) {
+std::size_t TakeDescriptors(msghdr& message, Packet& packet) {
   std::size_t count = 0;
   for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr;
        control = CMSG_NXTHDR(&message, control)) {
@@ -31,7 +31,9 @@ std::size_t TakeDescriptors(msghdr& message, base::UniqueFd& first) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(control) + at, sizeof(int));
       base::UniqueFd owned(fd);
-      if (count++ == 0) first = std::move(owned);
+      if (count == 0) packet.fd = std::move(owned);
+      if (count == 1) packet.second_fd = std::move(owned);
+      ++count;
     }
   }
   return count;
@@ -39,7 +41,7 @@ std::size_t TakeDescriptors(msghdr& message, base::UniqueFd& first) {
 
 }  // namespace
 
-absl::Status SendPacket(int socket, std::string_view bytes, int fd) {
+absl::Status SendPacket(int socket, std::string_view bytes, int fd, int second_fd) {
   if (bytes.empty() || bytes.size() > kMaxPacketBytes) {
     return absl::ResourceExhaustedError(
         base::Concat("a packet of ", bytes.size(), " bytes cannot be sent to an image worker"));
@@ -48,15 +50,17 @@ absl::Status SendPacket(int socket, std::string_view bytes, int fd) {
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  if (fd >= 0) {
+  const std::array<int, 2> descriptors = {fd, second_fd};
+  const std::size_t length = (fd < 0 ? 0u : second_fd < 0 ? 1u : 2u) * sizeof(int);
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(descriptors))> control{};
+  if (length > 0) {
     message.msg_control = control.data();
-    message.msg_controllen = control.size();
+    message.msg_controllen = CMSG_SPACE(length);
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &fd, sizeof(int));
+    header->cmsg_len = CMSG_LEN(length);
+    std::memcpy(CMSG_DATA(header), descriptors.data(), length);
   }
   ssize_t sent = 0;
   do {
@@ -85,8 +89,8 @@ absl::StatusOr<Packet> ReceivePacket(int socket) {
     return base::ErrnoStatus(errno, "cannot receive from an image worker");
   }
   if (received <= 0) return Gone();
-  const std::size_t descriptors = TakeDescriptors(message, packet.fd);
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || descriptors > 1) {
+  const std::size_t descriptors = TakeDescriptors(message, packet);
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || descriptors > 2) {
     return absl::InvalidArgumentError("a packet of an image worker is too long");
   }
   packet.bytes.resize(static_cast<std::size_t>(received));

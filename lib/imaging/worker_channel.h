@@ -21,15 +21,17 @@ struct Packet {
   std::string bytes;
   // Not valid if none came.
   base::UniqueFd fd;
+  base::UniqueFd second_fd;
 };
 
-// Sends one packet, with `fd` unless that is negative. Never raises SIGPIPE and never waits:
+// Sends one packet, with `fd` unless that is negative, and then with `second_fd` unless that is.
+// Never raises SIGPIPE and never waits:
 // Unavailable if the other end is gone or does not read, ResourceExhausted if `bytes` is above
 // kMaxPacketBytes.
-absl::Status SendPacket(int socket, std::string_view bytes, int fd);
+absl::Status SendPacket(int socket, std::string_view bytes, int fd, int second_fd = -1);
 
 // Blocks for one packet. Unavailable when the other end is gone; InvalidArgument for a packet that
-// is too long or has more than one descriptor (all of which are closed).
+// is too long or has more than two descriptors (all of which are closed).
 absl::StatusOr<Packet> ReceivePacket(int socket);
 
 // A memory file with the pieces one after another, sealed against every further change.

@@ -3,9 +3,11 @@
 // the other end of the socket is gone.
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -58,6 +60,21 @@ bool HasSocket() {
          type == SOCK_SEQPACKET && ::fcntl(kWorkerSocket, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+constexpr std::uint64_t kLowestNice = 19;
+
+// Reading the original comes after what other programs read, too. At the lowest priority both the
+// processor and the disk are used only when nobody else wants them. Where the system does not allow
+// it the work is done all the same.
+void LowerFurther(bool idle) {
+  // The C library has no call and no names for it: class 2 is best effort with 8 levels, 3 idle.
+  constexpr int kThisProcess = 1;
+  constexpr int kBestEffortLowest = (2 << 13) | 7;
+  constexpr int kIdle = 3 << 13;
+  ::syscall(SYS_ioprio_set, kThisProcess, 0, idle ? kIdle : kBestEffortLowest);
+  const sched_param no_priority{};
+  if (idle) ::sched_setscheduler(0, SCHED_IDLE, &no_priority);
+}
+
 void ApplyLimits(const Limits& limits) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   // Sanitizers reserve terabytes of address space.
@@ -71,6 +88,7 @@ void ApplyLimits(const Limits& limits) {
   if (::nice(static_cast<int>(limits.nice)) == -1 && errno != 0) {
     std::fputs("the image worker keeps its priority: it may not lower it\n", stderr);
   }
+  if (limits.nice > 0) LowerFurther(limits.nice == kLowestNice);
 }
 
 // Ends this process as soon as the other end is gone, in the middle of a picture too. (A death
@@ -109,8 +127,8 @@ void Work(const Limits& limits) {
     absl::StatusOr<Packet> packet = ReceivePacket(kWorkerSocket);
     wire::Request request;
     if (!packet.ok() || !packet->fd || !request.ParseFromString(packet->bytes)) return;
-    const WorkerAnswer answer =
-        Serve(request, packet->fd.get(), picture_limits, limits.max_file_bytes);
+    const WorkerAnswer answer = Serve(request, packet->fd.get(), packet->second_fd.get(),
+                                      picture_limits, limits.max_file_bytes);
     // Whoever has the answer may rely on the original being let go.
     packet->fd.Reset();
     if (!SendAnswer(answer)) return;

@@ -76,6 +76,23 @@ absl::StatusOr<std::filesystem::path> WorkerBesideThisProgram() {
   return self.parent_path() / "proofline-imaging-worker";
 }
 
+// The parts of a request that are too long for a packet, in a memory file; none if there are none.
+absl::StatusOr<base::UniqueFd> Enclose(const RenditionRequest& request,
+                                       wire::MakeRenditions& work) {
+  std::vector<std::string_view> parts;
+  if (!request.sidecar_xmp.empty()) {
+    work.set_sidecar_bytes(request.sidecar_xmp.size());
+    parts.push_back(request.sidecar_xmp);
+  }
+  if (request.watermark) {
+    *work.mutable_watermark() = ToWire(*request.watermark);
+    work.set_watermark_png_bytes(request.watermark->png.size());
+    if (!request.watermark->png.empty()) parts.push_back(request.watermark->png);
+  }
+  if (parts.empty()) return base::UniqueFd();
+  return MakeMemoryFile(parts);
+}
+
 absl::Status CheckOptions(const WorkerPool::Options& options) {
   const bool in_range = options.workers >= 1 && options.workers <= 256 &&
                         options.memory_limit >= std::uint64_t{256} << 20 &&
@@ -96,10 +113,11 @@ class WorkerPool::Impl {
 
   const Options& options() const { return options_; }
 
-  absl::StatusOr<Answer> Run(const wire::Request& request, int fd, const std::stop_token& stop) {
+  absl::StatusOr<Answer> Run(const wire::Request& request, int fd, const std::stop_token& stop,
+                             int second_fd = -1) {
     absl::StatusOr<std::size_t> slot = TakeSlot(stop);
     if (!slot.ok()) return slot.status();
-    absl::StatusOr<Answer> answer = RunIn(*slot, request.SerializeAsString(), fd, stop);
+    absl::StatusOr<Answer> answer = RunIn(*slot, request.SerializeAsString(), fd, second_fd, stop);
     std::lock_guard lock(mutex_);
     ++stats_.pictures;
     if (!answer.ok()) ++stats_.failed;
@@ -182,21 +200,22 @@ class WorkerPool::Impl {
   }
 
   // One attempt. `fresh` tells whether the worker had done nothing before.
-  absl::StatusOr<Answer> Attempt(Slot& slot, std::string_view request, int fd, bool& fresh,
-                                 const std::stop_token& stop) {
+  absl::StatusOr<Answer> Attempt(Slot& slot, std::string_view request, int fd, int second_fd,
+                                 bool& fresh, const std::stop_token& stop) {
     fresh = slot.process->answered() == 0;
-    absl::StatusOr<Packet> packet = slot.process->Exchange(request, fd, options_.time_limit, stop);
+    absl::StatusOr<Packet> packet =
+        slot.process->Exchange(request, fd, second_fd, options_.time_limit, stop);
     if (!packet.ok()) return packet.status();
     return ReadAnswer(*packet);
   }
 
-  absl::StatusOr<Answer> RunIn(std::size_t index, std::string_view request, int fd,
+  absl::StatusOr<Answer> RunIn(std::size_t index, std::string_view request, int fd, int second_fd,
                                const std::stop_token& stop) {
     Slot& slot = slots_[index];
     for (int attempt = 1;; ++attempt) {
       if (absl::Status status = EnsureProcess(slot, stop); !status.ok()) return status;
       bool fresh = false;
-      absl::StatusOr<Answer> answer = Attempt(slot, request, fd, fresh, stop);
+      absl::StatusOr<Answer> answer = Attempt(slot, request, fd, second_fd, fresh, stop);
       if (answer.ok()) {
         const auto code = static_cast<absl::StatusCode>(answer->reply.code());
         if (code == absl::StatusCode::kOk) return answer;
@@ -269,7 +288,9 @@ absl::StatusOr<Renditions> WorkerPool::MakeRenditions(int original_fd,
   wire::MakeRenditions& work = *message.mutable_make_renditions();
   for (const RenditionSpec& spec : request.specs) *work.add_specs() = ToWire(spec);
   *work.mutable_edit() = ToWire(request.edit);
-  absl::StatusOr<Answer> answer = impl_->Run(message, original_fd, stop);
+  const absl::StatusOr<base::UniqueFd> parts = Enclose(request, work);
+  if (!parts.ok()) return parts.status();
+  absl::StatusOr<Answer> answer = impl_->Run(message, original_fd, stop, parts->get());
   if (!answer.ok()) return answer.status();
   absl::StatusOr<ImageFacts> facts = FromWire(answer->reply.facts());
   if (!facts.ok() || answer->outputs.size() != request.specs.size()) {

@@ -35,7 +35,9 @@ namespace proofline::imaging {
 //   DeadlineExceeded    it took longer than the time limit, twice
 //   Internal            it made the decoder crash, twice
 //   FailedPrecondition  the worker program cannot be started, or the picture cannot give what is
-//                       asked (a camera RAW without a usable preview)
+//                       asked (a camera RAW of an unknown kind, without a preview of the size)
+//   Aborted             the file changed or became shorter while it was read: not the picture's
+//                       fault; ask again when it has settled
 //   Cancelled           `stop` was requested
 class WorkerPool {
  public:
@@ -55,7 +57,8 @@ class WorkerPool {
     std::uint64_t max_pixels = 400'000'000;
     // Size above which a file is refused before it is read.
     std::uint64_t max_file_bytes = std::uint64_t{2} << 30;
-    // Added to the workers' niceness, 0 to 19.
+    // Added to the workers' niceness, 0 to 19. Above 0 their reading comes after that of others;
+    // at 19 they get processor and disk only while nobody else wants them.
     int nice = 0;
   };
 

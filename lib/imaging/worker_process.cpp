@@ -50,6 +50,9 @@ std::vector<char*> WorkerEnvironment() {
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
     if (WorkerMayKnow(*variable)) kept.push_back(*variable);
   }
+  // A worker is one of several already, each for one core.
+  static char one_thread[] = "OMP_NUM_THREADS=1";
+  kept.push_back(one_thread);
   kept.push_back(nullptr);
   return kept;
 }
@@ -174,12 +177,12 @@ WorkerProcess::WorkerProcess(pid_t pid, base::UniqueFd socket, base::UniqueFd er
 
 WorkerProcess::~WorkerProcess() { Reap(); }
 
-absl::StatusOr<Packet> WorkerProcess::Exchange(std::string_view request, int fd,
+absl::StatusOr<Packet> WorkerProcess::Exchange(std::string_view request, int fd, int second_fd,
                                                milliseconds time_limit,
                                                const std::stop_token& stop) {
   if (pid_ < 0) return absl::InternalError("it has ended before");
   error_tail_.clear();
-  if (absl::Status sent = SendPacket(socket_.get(), request, fd); !sent.ok()) {
+  if (absl::Status sent = SendPacket(socket_.get(), request, fd, second_fd); !sent.ok()) {
     if (!absl::IsUnavailable(sent)) return sent;
     return EndAndExplain();
   }

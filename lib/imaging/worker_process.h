@@ -41,10 +41,11 @@ class WorkerProcess {
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
-  // Sends a request with its descriptor and waits for the answer. After any failure the process
-  // has been ended. Errors: Cancelled, DeadlineExceeded, ResourceExhausted (it died for want of
-  // memory), Internal (it died otherwise; the message is how, such as "signal SEGV").
-  absl::StatusOr<Packet> Exchange(std::string_view request, int fd,
+  // Sends a request with its descriptors (the second may be -1) and waits for the answer. After any
+  // failure the process has been ended. Errors: Cancelled, DeadlineExceeded, ResourceExhausted (it
+  // died for want of memory), Internal (it died otherwise; the message is how, such as "signal
+  // SEGV").
+  absl::StatusOr<Packet> Exchange(std::string_view request, int fd, int second_fd,
                                   std::chrono::milliseconds time_limit,
                                   const std::stop_token& stop);
 

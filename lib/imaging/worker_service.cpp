@@ -82,12 +82,38 @@ void AddOutput(WorkerAnswer& answer, std::string bytes, int width, int height) {
   answer.outputs.push_back(std::move(bytes));
 }
 
-absl::Status DoRenditions(const wire::MakeRenditions& work, std::string_view file,
-                          const PictureLimits& limits, WorkerAnswer& answer) {
+// `to` gets the next `size` bytes of what came with the request.
+absl::Status TakePart(int fd, std::uint64_t& offset, std::uint64_t size, std::uint64_t most,
+                      std::string& to) {
+  if (size == 0) return absl::OkStatus();
+  if (size > most || fd < 0) return absl::InvalidArgumentError("the request is incomplete");
+  to.resize(size);
+  const std::uint64_t at = offset;
+  offset += size;
+  return ReadExactly(fd, at, to);
+}
+
+absl::StatusOr<RenditionRequest> RequestOf(const wire::MakeRenditions& work, int second_fd) {
   RenditionRequest request{.specs = {}, .edit = FromWire(work.edit())};
   for (const wire::RenditionSpec& spec : work.specs()) request.specs.push_back(FromWire(spec));
-  if (absl::Status status = Validate(request); !status.ok()) return status;
-  absl::StatusOr<Renditions> made = MakeRenditions(file, request, limits);
+  std::uint64_t offset = 0;
+  absl::Status status =
+      TakePart(second_fd, offset, work.sidecar_bytes(), kMaxSidecar, request.sidecar_xmp);
+  if (work.has_watermark()) {
+    request.watermark = FromWire(work.watermark());
+    status.Update(TakePart(second_fd, offset, work.watermark_png_bytes(), Watermark::kMaxPng,
+                           request.watermark->png));
+  }
+  status.Update(Validate(request));
+  if (!status.ok()) return status;
+  return request;
+}
+
+absl::Status DoRenditions(const wire::MakeRenditions& work, std::string_view file, int second_fd,
+                          const PictureLimits& limits, WorkerAnswer& answer) {
+  const absl::StatusOr<RenditionRequest> request = RequestOf(work, second_fd);
+  if (!request.ok()) return request.status();
+  absl::StatusOr<Renditions> made = MakeRenditions(file, *request, limits);
   if (!made.ok()) return made.status();
   SetFacts(answer, std::move(made->facts), file);
   for (Rendition& rendition : made->renditions) {
@@ -136,15 +162,15 @@ absl::Status DoContactSheet(const wire::ContactSheet& work,
   return absl::OkStatus();
 }
 
-absl::Status Do(const wire::Request& request, std::string_view file, const PictureLimits& limits,
-                WorkerAnswer& answer) {
+absl::Status Do(const wire::Request& request, std::string_view file, int second_fd,
+                const PictureLimits& limits, WorkerAnswer& answer) {
   absl::StatusOr<std::vector<std::string_view>> pieces = Pieces(request, file);
   if (!pieces.ok()) return pieces.status();
   switch (request.work_case()) {
     case wire::Request::kInspect:
       return DoInspect(file, limits, answer);
     case wire::Request::kMakeRenditions:
-      return DoRenditions(request.make_renditions(), file, limits, answer);
+      return DoRenditions(request.make_renditions(), file, second_fd, limits, answer);
     case wire::Request::kRenderPrint:
       return DoPrint(request.render_print(), file, limits, answer);
     case wire::Request::kCompare:
@@ -159,13 +185,14 @@ absl::Status Do(const wire::Request& request, std::string_view file, const Pictu
 
 }  // namespace
 
-WorkerAnswer Serve(const wire::Request& request, int fd, const PictureLimits& limits,
+WorkerAnswer Serve(const wire::Request& request, int fd, int second_fd, const PictureLimits& limits,
                    std::uint64_t max_file_bytes) {
   WorkerAnswer answer;
   absl::Status status;
   try {
     absl::StatusOr<FileContent> content = ReadWhole(fd, max_file_bytes);
-    status = content.ok() ? Do(request, content->bytes(), limits, answer) : content.status();
+    status =
+        content.ok() ? Do(request, content->bytes(), second_fd, limits, answer) : content.status();
   } catch (const std::bad_alloc&) {
     status =
         absl::ResourceExhaustedError("the picture needs more memory than one picture may take");

@@ -17,8 +17,9 @@ struct WorkerAnswer {
 };
 
 // Reads the descriptor's content once into memory, so that what is decoded is what is hashed even
-// while somebody writes to the file, and answers. Every failure is in the reply.
-WorkerAnswer Serve(const wire::Request& request, int fd, const PictureLimits& limits,
+// while somebody writes to the file, and answers. `second_fd` may be -1 where the
+// request needs none. Every failure is in the reply.
+WorkerAnswer Serve(const wire::Request& request, int fd, int second_fd, const PictureLimits& limits,
                    std::uint64_t max_file_bytes);
 
 }  // namespace proofline::imaging

@@ -41,11 +41,35 @@ wire::RenditionSpec ToWire(const RenditionSpec& spec) {
   message.set_kind(spec.kind);
   message.set_long_edge_px(spec.long_edge_px);
   message.set_quality(spec.quality);
+  message.set_watermarked(spec.watermarked);
   return message;
 }
 
 RenditionSpec FromWire(const wire::RenditionSpec& spec) {
-  return {.kind = spec.kind(), .long_edge_px = spec.long_edge_px(), .quality = spec.quality()};
+  return {.kind = spec.kind(),
+          .long_edge_px = spec.long_edge_px(),
+          .quality = spec.quality(),
+          .watermarked = spec.watermarked()};
+}
+
+wire::Watermark ToWire(const Watermark& watermark) {
+  wire::Watermark message;
+  message.set_text(watermark.text);
+  message.set_position(static_cast<int>(watermark.position));
+  message.set_opacity(watermark.opacity);
+  message.set_tiled(watermark.tiled);
+  message.set_size(watermark.size);
+  message.set_margin(watermark.margin);
+  return message;
+}
+
+Watermark FromWire(const wire::Watermark& watermark) {
+  return {.text = watermark.text(),
+          .position = static_cast<Watermark::Position>(watermark.position()),
+          .opacity = watermark.opacity(),
+          .tiled = watermark.tiled(),
+          .size = watermark.size(),
+          .margin = watermark.margin()};
 }
 
 wire::PrintSpec ToWire(const PrintSpec& spec) {
@@ -95,6 +119,7 @@ wire::Facts ToWire(const ImageFacts& facts) {
   for (const std::string& keyword : facts.keywords) message.add_keywords(keyword);
   if (facts.rating) message.set_rating(*facts.rating);
   message.set_label(facts.label);
+  message.set_location(facts.location);
   return message;
 }
 
@@ -127,6 +152,7 @@ absl::StatusOr<ImageFacts> FromWire(const wire::Facts& message) {
   facts.keywords.assign(message.keywords().begin(), message.keywords().end());
   if (message.has_rating()) facts.rating = message.rating();
   facts.label = message.label();
+  facts.location = message.location();
   return facts;
 }
 

@@ -12,12 +12,15 @@ namespace proofline::imaging {
 
 wire::Edit ToWire(const Edit& edit);
 wire::RenditionSpec ToWire(const RenditionSpec& spec);
+// Without its PNG.
+wire::Watermark ToWire(const Watermark& watermark);
 wire::PrintSpec ToWire(const PrintSpec& spec);
 wire::Facts ToWire(const ImageFacts& facts);
 
 // The values may be out of range: Validate them.
 Edit FromWire(const wire::Edit& edit);
 RenditionSpec FromWire(const wire::RenditionSpec& spec);
+Watermark FromWire(const wire::Watermark& watermark);
 PrintSpec FromWire(const wire::PrintSpec& spec);
 // InvalidArgument if the digest is not one or a number is out of its range.
 absl::StatusOr<ImageFacts> FromWire(const wire::Facts& facts);

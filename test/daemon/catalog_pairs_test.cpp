@@ -385,7 +385,8 @@ TEST_CASE("waiting for a copy that is being rendered ends when it fails, and on 
   CHECK_FALSE(*known);
 }
 
-TEST_CASE("a thousand files of a hundred contents, met by several renderers, are a hundred photos") {
+TEST_CASE(
+    "a thousand files of a hundred contents, met by several renderers, are a hundred photos") {
   Studio studio;
   std::vector<std::string> names;
   for (int i = 0; i < 1000; ++i) {

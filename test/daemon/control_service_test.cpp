@@ -1,74 +1,13 @@
 #include "daemon/control_service.h"
 
-#include <grpcpp/grpcpp.h>
-
 #include <set>
 
-#include "daemon/ingest.h"
-#include "lib/rpc/channel.h"
-#include "lib/rpc/server.h"
-#include "lib/rpc/status.h"
-#include "test/daemon/order_fixture.h"
+#include "test/daemon/control_fixture.h"
 
 namespace proofline::studio::test {
 namespace {
 
 namespace pb = proofline::v1;
-
-class Control {
- public:
-  Control()
-      : book(OpenBook(studio)),
-        ingest({std::chrono::milliseconds(20), std::chrono::seconds(1)}, studio.catalog()),
-        watcher({{studio.root()}}, ingest),
-        publisher(grpc::CreateChannel("127.0.0.1:1", grpc::InsecureChannelCredentials()),
-                  "the host", studio.catalog(), metrics),
-        service({studio.catalog(), *book, ingest, watcher, publisher}) {
-    rpc::ServerOptions options;
-    options.addresses = {"unix:" + (studio.folder() / "control.sock").string()};
-    absl::StatusOr<std::unique_ptr<rpc::Server>> started = rpc::Server::Start(options, {&service});
-    REQUIRE(started.ok());
-    server = *std::move(started);
-    stub = pb::StudioControlService::NewStub(
-        rpc::MakeChannel({.address = options.addresses[0]}).value());
-  }
-  ~Control() {
-    service.Stop();
-    server->Drain(std::chrono::seconds(1));
-  }
-
-  template <typename Request, typename Response>
-  absl::Status Call(grpc::Status (pb::StudioControlService::Stub::*method)(grpc::ClientContext*,
-                                                                           const Request&,
-                                                                           Response*),
-                    const Request& request, Response& response) {
-    grpc::ClientContext context;
-    return rpc::FromGrpc(((*stub).*method)(&context, request, &response));
-  }
-  pb::GetStudioStatusResponse Status() {
-    pb::GetStudioStatusResponse status;
-    REQUIRE(Call(&Stub::GetStudioStatus, pb::GetStudioStatusRequest(), status).ok());
-    return status;
-  }
-  pb::LocalPhoto Photo(const std::string& name) {
-    pb::GetLocalPhotoRequest request;
-    request.set_name(studio.path(name));
-    pb::LocalPhoto photo;
-    REQUIRE(Call(&Stub::GetLocalPhoto, request, photo).ok());
-    return photo;
-  }
-
-  using Stub = pb::StudioControlService::Stub;
-  Studio studio;
-  std::unique_ptr<OrderBook> book;
-  Ingest ingest;
-  FolderWatcher watcher;
-  rpc::Metrics metrics;
-  ProofPublisher publisher;
-  ControlService service;
-  std::unique_ptr<rpc::Server> server;
-  std::unique_ptr<pb::StudioControlService::Stub> stub;
-};
 
 using Stub = pb::StudioControlService::Stub;
 
@@ -228,11 +167,11 @@ TEST_CASE("orders are listed with this device's lines") {
 
 TEST_CASE("what is not served yet says so") {
   Control c;
-  pb::ImportRosterResponse response;
-  const absl::Status status = c.Call(&Stub::ImportRoster, pb::ImportRosterRequest(), response);
+  pb::RebuildCatalogResponse response;
+  const absl::Status status = c.Call(&Stub::RebuildCatalog, pb::RebuildCatalogRequest(), response);
   CHECK(absl::IsUnimplemented(status));
   CHECK(std::string(status.message()) ==
-        "ImportRoster is not served by this version of the studio daemon");
+        "RebuildCatalog is not served by this version of the studio daemon");
 }
 
 }  // namespace

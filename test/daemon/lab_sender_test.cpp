@@ -112,6 +112,10 @@ class Lab final : public pb::LabIntakeService::Service {
                           grpc::ServerWriter<pb::FollowJobsResponse>* writer) override {
     std::int64_t after = request->after_revision();
     std::unique_lock lock(mutex);
+    if (after > job.revision()) {
+      return rpc::ToGrpc(rpc::Error(absl::StatusCode::kOutOfRange, "the feed is not that far",
+                                    "REVISION_UNKNOWN"));
+    }
     while (!context->IsCancelled()) {
       if (job.revision() > after) {
         pb::FollowJobsResponse response;
@@ -130,6 +134,20 @@ class Lab final : public pb::LabIntakeService::Service {
     const std::lock_guard lock(mutex);
     job.set_state(pb::JOB_STATE_COMPLETED);
     for (pb::Item& item : *job.mutable_items()) item.set_state(pb::ITEM_STATE_PRINTED);
+    Changed();
+  }
+
+  // As after a restore from a copy that was made before the job came.
+  void Forget() {
+    const std::lock_guard lock(mutex);
+    job.Clear();
+    originals.clear();
+    changed.notify_all();
+  }
+  void BeginPrinting() {
+    const std::lock_guard lock(mutex);
+    job.set_state(pb::JOB_STATE_PRINTING);
+    job.mutable_items(0)->set_state(pb::ITEM_STATE_PRINTING);
     Changed();
   }
 
@@ -300,6 +318,45 @@ TEST_CASE("a restart in the middle opens no second job and sends nothing twice")
   const std::lock_guard lock(o.lab.mutex);
   CHECK(o.lab.created == 1);
   CHECK(o.lab.uploads.size() == 2);
+}
+
+TEST_CASE("a lab restored from before a job gets the job and its originals again") {
+  Ordering o;
+  o.Start();
+  REQUIRE(o.HostHears(pb::JOB_STATE_RECEIVED));
+  REQUIRE(Eventually([&] { return o.book->JobFeedRevision("colour-lab") == 2; }));
+  o.Stop();
+  o.lab.Forget();
+  o.Start();
+  REQUIRE(Eventually([&] {
+    const std::lock_guard lock(o.lab.mutex);
+    return o.lab.closed == 2;
+  }));
+  {
+    const std::lock_guard lock(o.lab.mutex);
+    CHECK(o.lab.created == 2);
+    CHECK(o.lab.originals[std::string(base::Sha256Of(o.big).bytes())] == o.big);
+  }
+  o.lab.Print();
+  CHECK(o.HostHears(pb::JOB_STATE_COMPLETED));
+}
+
+TEST_CASE("a job that a restored lab had begun to print is not brought to it again") {
+  Ordering o;
+  o.Start();
+  REQUIRE(o.HostHears(pb::JOB_STATE_RECEIVED));
+  o.lab.BeginPrinting();
+  REQUIRE(o.HostHears(pb::JOB_STATE_PRINTING));
+  REQUIRE(Eventually([&] { return o.book->JobFeedRevision("colour-lab") == 3; }));
+  o.Stop();
+  o.lab.Forget();
+  o.Start();
+  REQUIRE(Eventually([&] {
+    return o.LastReport().state_message().find("was restored from an older copy") !=
+           std::string::npos;
+  }));
+  const std::lock_guard lock(o.lab.mutex);
+  CHECK(o.lab.created == 1);
 }
 
 TEST_CASE("reports that the host could not take are sent again") {

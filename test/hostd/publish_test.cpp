@@ -139,9 +139,34 @@ TEST_CASE("A wrong entry is refused by name, the rest of the pack is stored") {
   // Told again to a device that may have missed it.
   client.Break();
   PublishClient again(studio.host, studio.key);
-  const auto heard = again.Read();
-  CHECK(heard.last_sequence() == 8);
-  CHECK(heard.refusals_size() == static_cast<int>(expected.size()));
+  CHECK(again.opened().last_sequence() == 8);
+  CHECK(again.opened().refusals_size() == static_cast<int>(expected.size()));
+  CHECK(again.opened().unsure_sequence() == 0);
+  // What it says it has heard is not.
+  const auto later = studio.host.store().OpenCatalog("north", "one", "cat", 5);
+  REQUIRE(later->refusals.size() == 2);
+  CHECK(later->refusals[0].sequence() == 6);
+}
+
+TEST_CASE("A device that may have missed more refusals than are kept is told so") {
+  Studio studio;
+  PublishClient client(studio.host, studio.key);
+  std::vector<pb::PublishEntry> entries;
+  for (int i = 1; i <= 130; ++i) {
+    pb::PublishEntry entry;
+    entry.set_sequence(i);
+    entries.push_back(entry);
+  }
+  client.Send(entries);
+  CHECK(client.ReadUpTo(130).size() == 130);
+  client.Break();
+  const auto missed = studio.host.store().OpenCatalog("north", "one", "cat", 0);
+  CHECK(missed->refusals.size() == 100);
+  CHECK(missed->refusals.front().sequence() == 31);
+  CHECK(missed->unsure_sequence == 30);
+  const auto heard = studio.host.store().OpenCatalog("north", "one", "cat", 30);
+  CHECK(heard->unsure_sequence == 0);
+  CHECK(heard->refusals.size() == 100);
 }
 
 TEST_CASE("A header that lies about its digest is refused") {
@@ -293,6 +318,92 @@ TEST_CASE("Customers made at the studio can sign in at the host") {
   CHECK(refusals[1].reason() == "IDENTIFIER_MISSING");
   CHECK(refusals[2].reason() == "SHARE_INVALID");
   CHECK(studio.host.store().GetUsage("north")->customers() == 1);
+}
+
+TEST_CASE("A customer that comes again is the same one, and stays revoked once it was") {
+  Studio studio;
+  PublishClient client(studio.host, studio.key);
+  pb::PublishEntry entry;
+  entry.set_sequence(1);
+  entry.mutable_customer()->set_name("studios/north/customers/tom");
+  entry.mutable_customer()->set_identifier("TOMS-CODE-2031");
+  *entry.mutable_customer()->mutable_share() = test::ShareOfGallery("north", "wedding");
+  client.Send({entry});
+  entry.set_sequence(2);
+  client.Send({entry});
+  CHECK(client.ReadUpTo(2).empty());
+  CHECK(studio.host.store().GetUsage("north")->customers() == 1);
+  pb::Customer typed;
+  typed.set_identifier("TOMS-CODE-2031");
+  studio.host.SignIn(typed);
+
+  entry.set_sequence(3);
+  entry.mutable_customer()->set_revoked(true);
+  client.Send({entry});
+  CHECK(client.ReadUpTo(3).empty());
+  CHECK(studio.host.store().GetCustomer("north", "tom")->revoked());
+  entry.set_sequence(4);
+  entry.mutable_customer()->set_revoked(false);
+  client.Send({entry});
+  CHECK(client.ReadUpTo(4).empty());
+  CHECK(studio.host.store().GetCustomer("north", "tom")->revoked());
+}
+
+TEST_CASE("A share by subject in one gallery opens that subject's photos there and no others") {
+  Studio studio;
+  PublishClient client(studio.host, studio.key);
+  const auto of_subject = [](std::int64_t sequence, const char* gallery, const char* photo,
+                             const char* subject) {
+    pb::PublishEntry entry =
+        PhotoEntry(sequence, {.photo = photo, .gallery = gallery, .content = photo});
+    entry.mutable_photo()->mutable_photo()->mutable_metadata()->set_subject(subject);
+    return entry;
+  };
+  pb::PublishEntry share;
+  share.set_sequence(4);
+  share.mutable_customer()->set_name("studios/north/customers/seven");
+  share.mutable_customer()->set_identifier("NUMB-ERSE-VEN7");
+  auto& match = *share.mutable_customer()->mutable_share()->add_matches();
+  match.set_field("subject");
+  match.set_value("7");
+  match.set_gallery("studios/north/galleries/hill-school");
+  client.Send({of_subject(1, "hill-school", "p1", "7"), of_subject(2, "hill-school", "p2", "8"),
+               of_subject(3, "lake-school", "p3", "7"), share});
+  CHECK(client.ReadUpTo(4).empty());
+  pb::Customer typed;
+  typed.set_identifier("NUMB-ERSE-VEN7");
+  const auto storefront = studio.host.SignIn(typed);
+  pb::ListGalleriesResponse galleries;
+  REQUIRE(test::Call(*storefront, &pb::StorefrontService::Stub::ListGalleries,
+                     pb::ListGalleriesRequest(), &galleries)
+              .ok());
+  REQUIRE(galleries.galleries_size() == 1);
+  CHECK(galleries.galleries(0).photo_count() == 1);
+  pb::ListPhotosRequest list;
+  list.set_parent("studios/north/galleries/hill-school");
+  pb::ListPhotosResponse photos;
+  REQUIRE(test::Call(*storefront, &pb::StorefrontService::Stub::ListPhotos, list, &photos).ok());
+  REQUIRE(photos.photos_size() == 1);
+  CHECK(photos.photos(0).name() == "studios/north/galleries/hill-school/photos/p1");
+  pb::GetRenditionRequest foreign;
+  foreign.set_photo("studios/north/galleries/lake-school/photos/p3");
+  foreign.set_kind(pb::RENDITION_KIND_THUMBNAIL);
+  pb::GetRenditionResponse none;
+  CHECK(test::Call(*storefront, &pb::StorefrontService::Stub::GetRendition, foreign, &none)
+            .error_code() == grpc::StatusCode::NOT_FOUND);
+
+  // One that comes later is opened as well; a gallery of another studio cannot be named.
+  client.Send({of_subject(5, "hill-school", "p5", "7")});
+  CHECK(client.ReadUpTo(5).empty());
+  REQUIRE(test::Call(*storefront, &pb::StorefrontService::Stub::ListPhotos, list, &photos).ok());
+  CHECK(photos.photos_size() == 2);
+  share.set_sequence(6);
+  share.mutable_customer()->mutable_share()->mutable_matches(0)->set_gallery(
+      "studios/south/galleries/hill-school");
+  client.Send({share});
+  const auto refusals = client.ReadUpTo(6);
+  REQUIRE(refusals.size() == 1);
+  CHECK(refusals[0].reason() == "SHARE_INVALID");
 }
 
 TEST_CASE("A gallery gets the title that the studio gives it") {

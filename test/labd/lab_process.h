@@ -80,7 +80,7 @@ class LabProcess {
       std::filesystem::permissions(key, std::filesystem::perms::owner_read);
     }
     std::ofstream(folder_ / "lab.toml")
-        << "state = \"state\"\n"
+        << "state = \"state\"\ninsecure = true\n"
         << top << "lab.id = \"photo-lab\"\nlab.name = \"Photo Lab\"\n"
         << "intake.address = \"127.0.0.1:0\"\nimaging.workers = 2\n"
         << "[[studio]]\nid = \"demo\"\nkey_file = \"demo.key\"\n"

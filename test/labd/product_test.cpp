@@ -7,7 +7,7 @@
 namespace proofline::lab {
 namespace {
 
-constexpr char kTop[] = "state = \"/tmp/x\"\nlab.id = \"photo-lab\"\n";
+constexpr char kTop[] = "state = \"/tmp/x\"\ninsecure = true\nlab.id = \"photo-lab\"\n";
 constexpr char kPrinter[] = "[[printer]]\nid = \"a\"\nkind = \"file\"\nfolder = \"out\"\n";
 
 std::string Product4x6(const std::string& more) {

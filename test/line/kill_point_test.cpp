@@ -17,10 +17,11 @@ constexpr Size k4x6{1200, 1800};
 // The points that one photo on its way to the customer and one print on its way to paper pass,
 // daemon by daemon; see base::KillPoint.
 const std::vector<std::string> kStudioPoints = {
-    "studio.catalog.recorded", "studio.catalog.updated",  "studio.render.stored",
-    "studio.render.failed",    "studio.publish.sent",     "studio.publish.acknowledged",
-    "studio.order.recorded",   "studio.lab.job_opened",   "studio.lab.original_sent",
-    "studio.lab.job_closed",   "studio.lab.job_followed", "studio.progress.sent"};
+    "studio.catalog.recorded",     "studio.catalog.updated",  "studio.render.stored",
+    "studio.render.failed",        "studio.publish.sent",     "studio.publish.acknowledged",
+    "studio.order.recorded",       "studio.lab.job_opened",   "studio.lab.original_sent",
+    "studio.lab.job_closed",       "studio.lab.job_followed", "studio.progress.sent",
+    "studio.progress.lab_reported"};
 const std::vector<std::string> kHostPoints = {"host.publish.committed", "host.order.created",
                                               "host.order.changed"};
 const std::vector<std::string> kLabPoints = {"lab.intake.created",
@@ -176,7 +177,109 @@ void DieAtEach(Part part, const std::vector<std::string>& points) {
   CHECK(JudgePages(line.Pages(), printed) == "");
 }
 
+// A call of the lab's operator; throws while the lab is away.
+template <typename Request, typename Response>
+void Operate(const Line& line,
+             grpc::Status (v1::LabControlService::Stub::*method)(grpc::ClientContext*,
+                                                                 const Request&, Response*),
+             const std::string& name) {
+  const auto lab = line.Lab();
+  grpc::ClientContext context;
+  rpc::WithDeadline(context, seconds(10));
+  Request request;
+  request.set_name(name);
+  Response response;
+  const grpc::Status status = (lab.get()->*method)(&context, request, &response);
+  if (!status.ok()) throw std::runtime_error(status.error_message());
+}
+
+// The lab's only job that is not over, with its item in this state; throws while there is none.
+v1::Job JobWithItem(const Line& line, v1::ItemState state) {
+  const auto lab = line.Lab();
+  grpc::ClientContext context;
+  rpc::WithDeadline(context, seconds(10));
+  v1::ListJobsResponse jobs;
+  const grpc::Status status = lab->ListJobs(&context, {}, &jobs);
+  if (!status.ok()) throw std::runtime_error(status.error_message());
+  for (const v1::Job& job : jobs.jobs()) {
+    if (job.items_size() == 1 && job.items(0).state() == state) return job;
+  }
+  throw std::runtime_error("no item is in that state");
+}
+
+struct Ordered {
+  std::string session;
+  std::string order;
+  Wish wish;
+};
+
+// One photograph brought and ordered.
+Ordered OrderOne(Line& line, const fs::path& file) {
+  fs::create_directories(line.watched() / "day");
+  fs::copy_file(file, line.watched() / "day" / file.filename());
+  line.WaitForPhotos(1);
+  Ordered ordered;
+  ordered.session = line.SignInWithGalleries(LocalGalleries(line));
+  ordered.wish.photo = VisiblePhotos(line, ordered.session).at(file.filename());
+  ordered.wish.original = file;
+  ordered.wish.product = "4x6";
+  ordered.wish.page = k4x6;
+  ordered.wish.part = PartOfShape(ordered.wish.photo, k4x6, 0, 0.5);
+  ordered.order = PlaceOrder(line, ordered.session, "one", {ordered.wish}).name();
+  return ordered;
+}
+
 }  // namespace
+
+TEST_CASE("the lab may die after it has taken a cancellation") {
+  StartVips("test_line");
+  Line line;
+  line.StartAll();
+  Passage passage(line, Part::kLab, "lab.intake.cancelled");
+  Operate(line, &v1::LabControlService::Stub::PausePrinter, "printers/photo");
+  const Ordered one = OrderOne(line, GoodPhotographs(line.folder() / "own", 1).at(0));
+  REQUIRE(passage.Until([&] {
+    JobWithItem(line, v1::ITEM_STATE_READY);
+    return true;
+  }));
+  v1::CancelOrderRequest request;
+  request.set_name(one.order);
+  grpc::ClientContext context;
+  rpc::WithDeadline(context, seconds(10));
+  v1::Order answer;
+  REQUIRE(line.Storefront(one.session)->CancelOrder(&context, request, &answer).ok());
+  REQUIRE(passage.Until([&] {
+    JobWithItem(line, v1::ITEM_STATE_CANCELLED);
+    return passage.died();
+  }));
+  Operate(line, &v1::LabControlService::Stub::ResumePrinter, "printers/photo");
+  CHECK(StateOf(line, one.session, one.order) == v1::ORDER_STATE_CANCELLED);
+  CHECK(line.Pages().empty());
+}
+
+TEST_CASE("the lab may die after its operator has held an item") {
+  StartVips("test_line");
+  Line line;
+  line.StartAll();
+  Passage passage(line, Part::kLab, "lab.operator.done");
+  Operate(line, &v1::LabControlService::Stub::PausePrinter, "printers/photo");
+  const Ordered one = OrderOne(line, GoodPhotographs(line.folder() / "own", 1).at(0));
+  std::string job;
+  REQUIRE(passage.Until([&] {
+    job = JobWithItem(line, v1::ITEM_STATE_READY).name();
+    return true;
+  }));
+  // The answer is lost with the lab, the operator's decision is not.
+  CHECK_THROWS(Operate(line, &v1::LabControlService::Stub::HoldJob, job));
+  REQUIRE(passage.Until([&] {
+    JobWithItem(line, v1::ITEM_STATE_HELD);
+    return passage.died();
+  }));
+  Operate(line, &v1::LabControlService::Stub::ResumePrinter, "printers/photo");
+  Operate(line, &v1::LabControlService::Stub::ReleaseJob, job);
+  line.WaitForOrder(one.session, one.order, v1::ORDER_STATE_COMPLETED);
+  CHECK(JudgePages(line.Pages(), {one.wish}) == "");
+}
 
 TEST_CASE("the studio daemon may die after any of its durable steps") {
   DieAtEach(Part::kStudio, kStudioPoints);

@@ -1,0 +1,180 @@
+// What the control service does about the selection: process, select, explain, contact sheets.
+#include <algorithm>
+#include <utility>
+
+#include "daemon/control_service.h"
+#include "lib/base/text.h"
+#include "lib/rpc/call.h"
+#include "lib/rpc/page_token.h"
+#include "lib/rpc/resource_name.h"
+#include "lib/rpc/status.h"
+
+namespace proofline::studio {
+
+namespace pb = proofline::v1;
+
+namespace {
+
+// A contact sheet is looked at on a screen: about 1,900 pixels wide and two and a half screens
+// high.
+constexpr int kSheetPhotos = 96;
+constexpr int kSheetColumns = 8;
+constexpr int kSheetCellPx = 240;
+
+pb::RenditionKind KindOf(std::string_view kind) {
+  return kind == "thumbnail" ? pb::RENDITION_KIND_THUMBNAIL : pb::RENDITION_KIND_PROOF;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ControlService::GalleryId(const std::string& name) const {
+  const auto ids = rpc::ParseResourceName("studios/*/galleries/*", name);
+  if (ids.has_value() && ids->at(0) == parts_.catalog.device().studio &&
+      parts_.catalog.HasGallery(ids->at(1))) {
+    return ids->at(1);
+  }
+  return rpc::Error(
+      absl::StatusCode::kNotFound,
+      base::Concat("there is no gallery \"", Readable(name, 300), "\" on this device"),
+      "GALLERY_NOT_FOUND", {{"gallery", Readable(name, 300)}});
+}
+
+absl::StatusOr<pb::ProcessGalleryResponse> ControlService::Process(
+    const pb::ProcessGalleryRequest& request) {
+  const absl::StatusOr<std::string> gallery = GalleryId(request.name());
+  if (!gallery.ok()) return gallery.status();
+  const absl::StatusOr<std::int64_t> photos = parts_.catalog.ProcessGallery(*gallery);
+  if (!photos.ok()) return photos.status();
+  pb::ProcessGalleryResponse response;
+  response.set_photos(*photos);
+  return response;
+}
+
+absl::StatusOr<pb::SelectPhotosResponse> ControlService::SelectByHand(
+    const pb::SelectPhotosRequest& request) {
+  if (request.names().empty()) {
+    return rpc::Error(absl::StatusCode::kInvalidArgument, "name the photos to choose",
+                      "FIELD_REQUIRED", {{"field", "names"}});
+  }
+  std::vector<std::string> ids;
+  for (const std::string& name : request.names()) {
+    const absl::StatusOr<record::Photo> photo = FindPhoto(name);
+    if (!photo.ok()) return photo.status();
+    ids.push_back(photo->id());
+  }
+  record::SelectionChoice choice = record::SELECTION_CHOICE_RULES;
+  if (request.choice() == pb::SelectPhotosRequest::CHOICE_IN) choice = record::SELECTION_CHOICE_IN;
+  if (request.choice() == pb::SelectPhotosRequest::CHOICE_OUT) {
+    choice = record::SELECTION_CHOICE_OUT;
+  }
+  const absl::StatusOr<std::int64_t> changed = parts_.catalog.SelectPhotos(ids, choice);
+  if (!changed.ok()) return changed.status();
+  pb::SelectPhotosResponse response;
+  response.set_changed(*changed);
+  return response;
+}
+
+absl::StatusOr<pb::ExplainSelectionResponse> ControlService::Explain(
+    const pb::ExplainSelectionRequest& request) const {
+  const absl::StatusOr<int> size = rpc::PageSize(request.page_size(), 100, 1000);
+  if (!size.ok()) return size.status();
+  const absl::StatusOr<std::string> after = rpc::ReadPageToken(request);
+  if (!after.ok()) return after.status();
+  std::string gallery;
+  if (!request.gallery().empty()) {
+    absl::StatusOr<std::string> id = GalleryId(request.gallery());
+    if (!id.ok()) return id.status();
+    gallery = *std::move(id);
+  }
+  const absl::StatusOr<std::vector<record::Photo>> photos =
+      parts_.catalog.ListPhotos(gallery, pb::LOCAL_PHOTO_STATE_UNSPECIFIED, *after, *size);
+  if (!photos.ok()) return photos.status();
+  pb::ExplainSelectionResponse response;
+  for (const record::Photo& photo : *photos) {
+    const Selection selection = parts_.catalog.Explain(photo);
+    pb::SelectionDecision& decision = *response.add_decisions();
+    decision.set_photo(PhotoName(parts_.catalog.device(), photo));
+    decision.set_rule(selection.rule);
+    for (const imaging::RenditionSpec& spec : selection.renditions) {
+      decision.add_renditions(KindOf(spec.kind));
+    }
+    decision.set_sent(selection.sent);
+    decision.set_message(Readable(selection.reason, 2'000));
+  }
+  if (static_cast<int>(photos->size()) == *size) {
+    response.set_next_page_token(rpc::MakePageToken(request, photos->back().id()));
+  }
+  return response;
+}
+
+absl::StatusOr<pb::GetGalleryContactSheetResponse> ControlService::ContactSheet(
+    const pb::GetGalleryContactSheetRequest& request) const {
+  const absl::StatusOr<std::string> gallery = GalleryId(request.name());
+  if (!gallery.ok()) return gallery.status();
+  const int page = std::max(1, request.page());
+  // Photos that have a thumbnail, in the gallery's order; those of other pages are only counted.
+  std::vector<std::string> thumbnails;
+  std::int64_t seen = 0;
+  std::string after;
+  while (true) {
+    const absl::StatusOr<std::vector<record::Photo>> photos = parts_.catalog.ListPhotos(
+        *gallery, pb::LOCAL_PHOTO_STATE_UNSPECIFIED, after, /*max=*/1'000);
+    if (!photos.ok()) return photos.status();
+    if (photos->empty()) break;
+    after = photos->back().id();
+    for (const record::Photo& photo : *photos) {
+      const bool has_one = std::any_of(
+          photo.renditions().begin(), photo.renditions().end(),
+          [](const pb::Rendition& made) { return made.kind() == pb::RENDITION_KIND_THUMBNAIL; });
+      if (!has_one) continue;
+      const bool here = seen / kSheetPhotos == page - 1;
+      ++seen;
+      if (!here) continue;
+      absl::StatusOr<std::string> jpeg = parts_.catalog.GetThumbnail(photo.id());
+      if (jpeg.ok()) thumbnails.push_back(*std::move(jpeg));
+    }
+  }
+  pb::GetGalleryContactSheetResponse response;
+  response.set_pages(static_cast<int>((seen + kSheetPhotos - 1) / kSheetPhotos));
+  if (thumbnails.empty()) {
+    return rpc::Error(absl::StatusCode::kFailedPrecondition,
+                      seen == 0
+                          ? std::string("no photo of the gallery has a thumbnail yet")
+                          : base::Concat("the contact sheet has only ", response.pages(), " pages"),
+                      "NOTHING_TO_SHOW", {{"gallery", Readable(request.name(), 300)}});
+  }
+  const int columns = std::min(kSheetColumns, static_cast<int>(thumbnails.size()));
+  absl::StatusOr<std::string> sheet =
+      parts_.pool->ContactSheet(thumbnails, columns, kSheetCellPx, stopping_.get_token());
+  if (!sheet.ok()) return sheet.status();
+  response.set_content(*std::move(sheet));
+  return response;
+}
+
+grpc::ServerUnaryReactor* ControlService::ProcessGallery(grpc::CallbackServerContext* context,
+                                                         const pb::ProcessGalleryRequest* request,
+                                                         pb::ProcessGalleryResponse* response) {
+  return rpc::AnswerOn(executor_, context, response, [this, request] { return Process(*request); });
+}
+
+grpc::ServerUnaryReactor* ControlService::SelectPhotos(grpc::CallbackServerContext* context,
+                                                       const pb::SelectPhotosRequest* request,
+                                                       pb::SelectPhotosResponse* response) {
+  return rpc::AnswerOn(executor_, context, response,
+                       [this, request] { return SelectByHand(*request); });
+}
+
+grpc::ServerUnaryReactor* ControlService::ExplainSelection(
+    grpc::CallbackServerContext* context, const pb::ExplainSelectionRequest* request,
+    pb::ExplainSelectionResponse* response) {
+  return rpc::AnswerOn(executor_, context, response, [this, request] { return Explain(*request); });
+}
+
+grpc::ServerUnaryReactor* ControlService::GetGalleryContactSheet(
+    grpc::CallbackServerContext* context, const pb::GetGalleryContactSheetRequest* request,
+    pb::GetGalleryContactSheetResponse* response) {
+  return rpc::AnswerOn(executor_, context, response,
+                       [this, request] { return ContactSheet(*request); });
+}
+
+}  // namespace proofline::studio

@@ -1,0 +1,253 @@
+#include "lib/imaging/planar_rendition.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "lib/imaging/colour.h"
+#include "lib/imaging/planar_jpeg_output.h"
+#include "lib/imaging/planar_jpeg_source.h"
+#include "lib/imaging/planar_resample.h"
+#include "lib/imaging/plane.h"
+
+namespace proofline::imaging {
+namespace {
+
+using vips::VImage;
+
+// Kernels need some samples to work on.
+constexpr int kSmallestSide = 32;
+
+// How much larger than wanted a plane must stay when it is halved before it is resampled.
+constexpr double kLumaHeadroom = 2;
+constexpr double kChromaHeadroom = 1;
+
+using Planes = std::array<Plane, 3>;
+
+PixelSize Half(PixelSize size) { return {(size.width + 1) / 2, (size.height + 1) / 2}; }
+
+// Whether turning lets the right or the lower edge of the lying picture come to the left or to the
+// top.
+struct Reversal {
+  bool across = false;
+  bool down = false;
+};
+
+Reversal ReversalOf(Turn turn) {
+  return {.across = turn.mirrored != (turn.quarters >= 2),
+          .down = turn.quarters == 1 || turn.quarters == 2};
+}
+
+// What the chroma samples of a picture of odd size cover: one pixel more than the picture, at the
+// edge that is the right or the lower one once the picture is upright.
+PlaneArea CoveredByHalf(const PlaneArea& area, PixelSize size, Reversal reversal) {
+  const PixelSize half = Half(size);
+  PlaneArea covered = area;
+  covered.width = area.width * 2 * half.width / size.width;
+  covered.height = area.height * 2 * half.height / size.height;
+  if (reversal.across) covered.left -= covered.width - area.width;
+  if (reversal.down) covered.top -= covered.height - area.height;
+  return covered;
+}
+
+PlaneArea PartOf(const PlaneArea& picture, const Crop& area) {
+  return {picture.left + area.left * picture.width, picture.top + area.top * picture.height,
+          area.width * picture.width, area.height * picture.height};
+}
+
+PlaneArea WholeOf(const Plane& plane) {
+  return {0, 0, static_cast<double>(plane.width()), static_cast<double>(plane.height())};
+}
+
+// Planes without samples after a refusal.
+bool AreMade(const Planes& planes) {
+  return std::all_of(planes.begin(), planes.end(),
+                     [](const Plane& plane) { return plane.width() > 0; });
+}
+
+Plane NoColour(PixelSize size) {
+  Plane plane(size);
+  plane.Fill(128);
+  return plane;
+}
+
+// The scales that are worth their time, and how many times more samples than wanted each has to
+// give. One, two and four eighths average the pixels of a block, in fast code, and are soft where
+// little is left to take away; five cut the block's frequencies off sharply; three, six and seven
+// take longer than the next one that is here.
+struct Scale {
+  int eighths;
+  double headroom;
+};
+constexpr Scale kScales[] = {{1, 1.38}, {2, 1.38}, {4, 1.38}, {5, 1.25}, {8, 1}};
+
+// The least scale that is enough for a picture of `wanted` times its size. 0 if none is.
+int Eighths(double wanted) {
+  for (const Scale& scale : kScales) {
+    if (wanted * scale.headroom <= scale.eighths / 8.0 + 1e-9) return scale.eighths;
+  }
+  return 0;
+}
+
+bool IsSrgbAlready(const std::string& profile, AssumedColour assumed) {
+  return profile.empty() ? assumed == AssumedColour::kSrgb : IsSrgb(profile);
+}
+
+// A picture that lies as it is stored, decoded far enough for a plan.
+class LyingPicture {
+ public:
+  // False if this way is not for it.
+  bool Open(std::string_view original, const Picture& picture, const RenderPlan& plan) {
+    if (picture.facts().format != "jpeg" || plan.straighten_degrees != 0) return false;
+    source_ = PlanarJpegSource::Open(original);
+    if (source_ == nullptr) return false;
+    turn_ = plan.turn;
+    lying_ = SizeAfter(plan.output, {.mirrored = false, .quarters = turn_.quarters});
+    area_ = AreaBefore(plan.area, turn_);
+    const PixelSize stored = source_->size();
+    const double across = lying_.width / (area_.width * stored.width);
+    const double down = lying_.height / (area_.height * stored.height);
+    eighths_ = Eighths(std::max(across, down));
+    return eighths_ > 0 &&
+           std::min({lying_.width, lying_.height, stored.width, stored.height}) >= kSmallestSide;
+  }
+
+  // False if it is damaged.
+  bool Decode() { return source_->Decode(eighths_, decoded_); }
+
+  const std::string& profile() const { return source_->profile(); }
+
+  // Upright, in 4:2:0.
+  Planes InHalfColour() const {
+    const Reversal reversal = ReversalOf(turn_);
+    return Made(Half(lying_),
+                [&](const PlaneArea& area) { return CoveredByHalf(area, lying_, reversal); });
+  }
+
+  // Upright, every plane of the same size.
+  Planes InFullColour() const {
+    return Made(lying_, [](const PlaneArea& area) { return area; });
+  }
+
+ private:
+  template <typename Covered>
+  Planes Made(PixelSize chroma_size, const Covered& covered) const {
+    Planes planes;
+    for (std::size_t i = 0; i < planes.size(); ++i) {
+      if (static_cast<int>(i) >= decoded_.count) {
+        planes[i] = NoColour(SizeAfter(chroma_size, turn_));
+        continue;
+      }
+      const PlaneArea part = PartOf(decoded_.picture[i], area_);
+      Plane small =
+          i == 0 ? Resampled(decoded_.planes[i], part, lying_, kLumaHeadroom)
+                 : Resampled(decoded_.planes[i], covered(part), chroma_size, kChromaHeadroom);
+      planes[i] = Turned(std::move(small), turn_);
+    }
+    return planes;
+  }
+
+  std::unique_ptr<PlanarJpegSource> source_;
+  DecodedPlanes decoded_;
+  Turn turn_;
+  PixelSize lying_;
+  Crop area_;
+  int eighths_ = 8;
+};
+
+Planes Smaller(const Planes& larger, PixelSize size) {
+  const PixelSize from = larger[0].size();
+  Planes planes;
+  planes[0] = Resampled(larger[0], WholeOf(larger[0]), size, kLumaHeadroom);
+  for (std::size_t i : {1U, 2U}) {
+    // What the picture itself covers of the larger planes.
+    const PlaneArea picture = {0, 0, from.width / 2.0, from.height / 2.0};
+    planes[i] = Resampled(larger[i], CoveredByHalf(picture, size, {}), Half(size), kLumaHeadroom);
+  }
+  return planes;
+}
+
+std::uint8_t Clamped(int value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
+
+// BT.601 with all 256 values, in 16 bits after the point.
+void RowToRgb(const Planes& planes, int y, std::uint8_t* rgb) {
+  const std::uint8_t* luma = planes[0].row(y);
+  const std::uint8_t* blue = planes[1].row(y);
+  const std::uint8_t* red = planes[2].row(y);
+  constexpr int kHalf = 1 << 15;
+  for (int x = 0; x < planes[0].width(); ++x) {
+    const int b = blue[x] - 128;
+    const int r = red[x] - 128;
+    rgb[3 * x] = Clamped(luma[x] + ((91881 * r + kHalf) >> 16));
+    rgb[3 * x + 1] = Clamped(luma[x] + ((-22554 * b - 46802 * r + kHalf) >> 16));
+    rgb[3 * x + 2] = Clamped(luma[x] + ((116130 * b + kHalf) >> 16));
+  }
+}
+
+VImage ToRgb(const Planes& planes) {
+  const PixelSize size = planes[0].size();
+  VImage picture = VImage::new_memory();
+  vips_image_init_fields(picture.get_image(), size.width, size.height, 3, VIPS_FORMAT_UCHAR,
+                         VIPS_CODING_NONE, VIPS_INTERPRETATION_sRGB, 1, 1);
+  const auto row = std::make_unique<std::uint8_t[]>(std::size_t{3} * size.width);
+  for (int y = 0; y < size.height; ++y) {
+    RowToRgb(planes, y, row.get());
+    if (vips_image_write_line(picture.get_image(), y, row.get()) != 0) throw vips::VError();
+  }
+  return picture;
+}
+
+}  // namespace
+
+std::optional<std::vector<Rendition>> MakePlanarRenditions(std::string_view original,
+                                                           const Picture& picture,
+                                                           const RenditionRequest& request) {
+  std::vector<Rendition> renditions(request.specs.size());
+  if (std::any_of(request.specs.begin(), request.specs.end(),
+                  [](const RenditionSpec& spec) { return spec.watermarked; })) {
+    return std::nullopt;
+  }
+  Planes last;
+  for (std::size_t index : LargestFirst(request.specs)) {
+    const RenditionSpec& spec = request.specs[index];
+    const RenderPlan plan = PlanRendition(picture.upright(), picture.stored_to_upright(),
+                                          request.edit, spec.long_edge_px);
+    if (!AreMade(last)) {
+      LyingPicture lying;
+      if (!lying.Open(original, picture, plan)) return std::nullopt;
+      if (!IsSrgbAlready(lying.profile(), picture.assumed_colour())) return std::nullopt;
+      if (!lying.Decode()) return std::nullopt;
+      last = lying.InHalfColour();
+    } else if (plan.output != last[0].size()) {
+      last = Smaller(last, plan.output);
+    }
+    if (!AreMade(last)) return std::nullopt;
+    std::string jpeg = EncodePlanes(last, spec.quality);
+    if (jpeg.empty()) return std::nullopt;
+    renditions[index] = {.kind = spec.kind,
+                         .width = plan.output.width,
+                         .height = plan.output.height,
+                         .jpeg = std::move(jpeg)};
+  }
+  return renditions;
+}
+
+std::optional<VImage> RenderPlanar(std::string_view original, const Picture& picture,
+                                   const RenderPlan& plan) {
+  LyingPicture lying;
+  if (!lying.Open(original, picture, plan) || !lying.Decode()) return std::nullopt;
+  const Planes planes = lying.InFullColour();
+  if (!AreMade(planes)) return std::nullopt;
+  VImage rgb = ToRgb(planes);
+  const std::string& profile = lying.profile();
+  if (!profile.empty()) {
+    vips_image_set_blob_copy(rgb.get_image(), VIPS_META_ICC_NAME, profile.data(), profile.size());
+  }
+  return ToSrgb(rgb, picture.assumed_colour());
+}
+
+}  // namespace proofline::imaging

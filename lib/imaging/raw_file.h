@@ -1,0 +1,48 @@
+// What LibRaw makes of a camera's RAW file. The only part that uses it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vips/vips8>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/imaging/geometry.h"
+
+namespace proofline::imaging {
+
+// From the file's headers, without unpacking any sensor data.
+struct RawHeader {
+  // Of the picture as it is developed at full size, not turned: what the camera itself would
+  // deliver, without the margins of the sensor.
+  PixelSize size;
+  // As the EXIF tag counts, 1 to 8.
+  int orientation = 1;
+  // The preview that LibRaw found, if it is a JPEG; else empty.
+  std::string preview_jpeg;
+};
+
+// FailedPrecondition if LibRaw does not know this kind of file, ResourceExhausted if the sensor has
+// more than `max_pixels`, InvalidArgument if it is damaged.
+absl::StatusOr<RawHeader> ReadRawHeader(std::string_view file, std::uint64_t max_pixels);
+
+enum class RawScale : std::uint8_t {
+  kHalf,  // one pixel for each four of the sensor: no colour has to be guessed, and it is fast
+  kFull,
+};
+
+// 16 bit sRGB of header.size or half of it (rounded; files that have all colours in each pixel come
+// in full size), one or three bands, in memory, not turned: with the camera's white balance, and
+// brightened until the brightest hundredth is white, as cameras do it for their own JPEGs. Blocks
+// for seconds at full size. Errors as above; a file whose data ends too early, or is damaged
+// anywhere, fails.
+absl::StatusOr<vips::VImage> DevelopRaw(std::string_view file, const RawHeader& header,
+                                        RawScale scale, std::uint64_t max_pixels);
+
+// Whether the file's own directory points beyond its end, as happens when a copy was cut short. Its
+// previews, which stand in front, may be whole all the same and are not to be trusted then. False
+// where the directory is of an unknown kind.
+bool RawLooksCutShort(std::string_view file);
+
+}  // namespace proofline::imaging
