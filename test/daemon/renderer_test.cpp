@@ -20,7 +20,7 @@ class Rendering {
         imaging::WorkerPool::Create(options);
     REQUIRE(made.ok());
     pool = *std::move(made);
-    renderer.emplace(Renderer::Options{1, {}}, studio.catalog(), ingest, *pool, metrics);
+    renderer.emplace(Renderer::Options{1}, studio.catalog(), ingest, *pool, metrics);
   }
 
   Studio studio;
