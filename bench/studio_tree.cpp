@@ -212,7 +212,7 @@ class Daemon {
   Cost WaitUntilReady() {
     while (!IsReady()) {
       Require(SecondsSince(start_) < 120, "the daemon does not become ready; see daemon.log");
-      Pause(std::chrono::milliseconds(25));
+      Pause(std::chrono::milliseconds(50));
     }
     return {proofline::bench::TreeCpuSeconds(pid_), SecondsSince(start_)};
   }
