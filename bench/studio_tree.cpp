@@ -212,7 +212,7 @@ class Daemon {
   Cost WaitUntilReady() {
     while (!IsReady()) {
       Require(SecondsSince(start_) < 120, "the daemon does not become ready; see daemon.log");
-      Pause(std::chrono::milliseconds(25));
+      Pause(std::chrono::milliseconds(50));
     }
     return {proofline::bench::TreeCpuSeconds(pid_), SecondsSince(start_)};
   }
@@ -245,9 +245,8 @@ class Daemon {
     if (!stub_->GetStudioStatus(&context, {}, &status).ok()) return false;
     if (status.folders().empty() || !status.folders(0).has_scan_time()) return false;
     if (status.settling() + status.waiting() + status.rendered() > 0) return false;
-    Require(status.published() == files_, "the daemon counts " +
-                                              std::to_string(status.published()) +
-                                              " published photos");
+    Require(status.published() == files_,
+            "the daemon counts " + std::to_string(status.published()) + " published photos");
     return true;
   }
 
@@ -299,8 +298,8 @@ void Measure(const fs::path& folder, int files) {
   Daemon daemon(folder, files);
   const Cost after_kill = daemon.WaitUntilReady();
   std::printf("after a kill -9: %.3f s of CPU\n", after_kill.cpu);
-  std::printf("memory: %.0f MB resident, %.0f MB at most (target 150)\n",
-              daemon.Megabytes("VmRSS"), daemon.Megabytes("VmHWM"));
+  std::printf("memory: %.0f MB resident, %.0f MB at most (target 150)\n", daemon.Megabytes("VmRSS"),
+              daemon.Megabytes("VmHWM"));
   Pause(std::chrono::seconds(2));
   const double before = proofline::bench::TreeCpuSeconds(daemon.pid());
   Pause(std::chrono::seconds(10));

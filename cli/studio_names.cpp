@@ -1,5 +1,6 @@
 #include "cli/studio_names.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/exit_code.h"
@@ -99,7 +100,12 @@ absl::StatusOr<std::string> StudioNames::Name(const std::string& text) {
     if (auto photo = ExpandName(kPhotoPattern, text)) return *photo;
     if (auto gallery = ExpandName(kGalleryPattern, text)) return *gallery;
   }
-  if (text.find('/') == std::string::npos) {
+  if (absl::Status status = LoadGalleries(); !status.ok()) return status;
+  // Titles of galleries in folders of folders have slashes too.
+  const bool is_title =
+      std::any_of(galleries_->begin(), galleries_->end(),
+                  [&](const v1::Gallery& gallery) { return gallery.title() == text; });
+  if (is_title || text.find('/') == std::string::npos) {
     absl::StatusOr<std::string> gallery = Gallery(text);
     if (!absl::IsNotFound(gallery.status())) return gallery;
   }

@@ -1,6 +1,7 @@
 // proofline studio roster: metadata from a table.
 #include <algorithm>
 #include <iterator>
+#include <map>
 
 #include "cli/arguments.h"
 #include "cli/exit_code.h"
@@ -68,7 +69,9 @@ void PrintRows(Output& output, const google::protobuf::RepeatedPtrField<v1::Rost
 
 void PrintReport(Output& output, const v1::ImportRosterResponse& report, const RosterFlags& flags) {
   std::string used;
-  for (const auto& [column, fields] : report.columns()) {
+  const std::map<std::string, std::string> columns(report.columns().begin(),
+                                                   report.columns().end());
+  for (const auto& [column, fields] : columns) {
     used += Concat(used.empty() ? "" : ", ", column, " sets ", fields);
   }
   output.Note(Concat("photos are found by the column ", report.match_column(), "; ", used));

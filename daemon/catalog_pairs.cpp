@@ -242,6 +242,11 @@ absl::Status Catalog::ChooseSidecar(CatalogTransaction& transaction, record::Pho
                                   });
   if (!status.ok()) return status;
   const bool had = photo.has_sidecar();
+  // The photo has moved ahead of its sidecar, which is no reason to read it again: what the
+  // sidecar said stays until another one is found.
+  if (had && !chosen.has_value() && FolderOf(photo.sidecar().path()) != folder) {
+    return absl::OkStatus();
+  }
   const bool same_content = had && chosen.has_value()
                                 ? StampOf(photo.sidecar()).SameContent(StampOf(*chosen))
                                 : had == chosen.has_value();

@@ -7,6 +7,7 @@
 
 #include "daemon/catalog.h"
 #include "daemon/catalog_keys.h"
+#include "daemon/catalog_place.h"
 #include "lib/base/kill_point.h"
 #include "lib/base/text.h"
 #include "lib/imaging/edit_message.h"
@@ -98,14 +99,12 @@ PhotoFacts Catalog::FactsAfter(const RenderTask& task, const imaging::ImageFacts
 }
 
 void Catalog::Keep(record::Photo& photo, const std::string& why) {
-  // A change that is on its way may have reached the host by now.
-  const bool host_has_it = (photo.published_sequence() != 0 && !photo.withdrawn()) ||
-                           (photo.sequence() != 0 && !photo.sequence_withdraws());
   photo.set_state(pb::LOCAL_PHOTO_STATE_KEPT);
   photo.set_state_message(Readable(why, 2'000));
   photo.set_ticket(0);
   photo.set_kept(true);
-  if (host_has_it && !photo.sequence_withdraws()) {
+  // Also what is on its way: it may have reached the host by now.
+  if (IsAtHost(photo)) {
     const bool stale = photo.stale();
     QueueWithdrawal(photo);
     // Its file is here: what was made of it stays good.

@@ -29,29 +29,34 @@ constexpr std::array kRaws = {"3fr"sv, "arq"sv, "arw"sv, "cap"sv, "cr2"sv, "cr3"
 // What lies beside photographs and is none: unfinished files, texts, films, sounds, archives, and
 // what cameras and other programs keep for themselves.
 constexpr std::array kIgnored = {
-    "3g2"sv,     "3gp"sv,      "7z"sv,       "aae"sv,   "aac"sv,     "aif"sv,        "aiff"sv,
-    "ai"sv,      "avchd"sv,    "avi"sv,      "bak"sv,   "bdm"sv,     "bz2"sv,        "cfg"sv,
-    "cof"sv,     "cop"sv,      "cos"sv,      "cot"sv,   "cpf"sv,     "cpi"sv,        "crdownload"sv,
-    "csv"sv,     "ctg"sv,      "dat"sv,      "db"sv,    "db-journal"sv, "db-shm"sv,  "db-wal"sv,
-    "doc"sv,     "docx"sv,     "dop"sv,      "download"sv, "exe"sv,  "flac"sv,       "flv"sv,
-    "gz"sv,      "htm"sv,      "html"sv,     "indd"sv,  "ini"sv,     "insv"sv,       "json"sv,
-    "lnk"sv,     "lock"sv,     "log"sv,      "lrcat"sv, "lrcat-shm"sv, "lrcat-wal"sv, "lrf"sv,
-    "lrprev"sv,  "lrtemplate"sv, "lrv"sv,    "m2ts"sv,  "m4a"sv,     "m4v"sv,        "md"sv,
-    "md5"sv,     "mie"sv,      "mkv"sv,      "modd"sv,  "moff"sv,    "mov"sv,        "mp3"sv,
-    "mp4"sv,     "mpeg"sv,     "mpg"sv,      "mpl"sv,   "mts"sv,     "mxf"sv,        "numbers"sv,
-    "ods"sv,     "odt"sv,      "ogg"sv,      "ogv"sv,   "on1"sv,     "opus"sv,       "pages"sv,
-    "part"sv,    "partial"sv,  "pdf"sv,      "plist"sv, "pp3"sv,     "psb"sv,        "psd"sv,
-    "rar"sv,     "rtf"sv,      "sha1"sv,     "sha256"sv, "sqlite"sv, "srt"sv,        "svg"sv,
-    "swp"sv,     "tar"sv,      "tgz"sv,      "thm"sv,   "tmp"sv,     "toml"sv,       "ts"sv,
-    "txt"sv,     "vtt"sv,      "wav"sv,      "webm"sv,  "wma"sv,     "wmv"sv,        "xls"sv,
-    "xlsx"sv,    "xml"sv,      "xz"sv,       "yaml"sv,  "yml"sv,     "zip"sv,        "zst"sv};
+    "3g2"sv,     "3gp"sv,        "7z"sv,         "aae"sv,     "aac"sv,       "aif"sv,
+    "aiff"sv,    "ai"sv,         "avchd"sv,      "avi"sv,     "bak"sv,       "bdm"sv,
+    "bz2"sv,     "cfg"sv,        "cof"sv,        "cop"sv,     "cos"sv,       "cot"sv,
+    "cpf"sv,     "cpi"sv,        "crdownload"sv, "csv"sv,     "ctg"sv,       "dat"sv,
+    "db"sv,      "db-journal"sv, "db-shm"sv,     "db-wal"sv,  "doc"sv,       "docx"sv,
+    "dop"sv,     "download"sv,   "exe"sv,        "flac"sv,    "flv"sv,       "gz"sv,
+    "htm"sv,     "html"sv,       "indd"sv,       "ini"sv,     "insv"sv,      "json"sv,
+    "lnk"sv,     "lock"sv,       "log"sv,        "lrcat"sv,   "lrcat-shm"sv, "lrcat-wal"sv,
+    "lrf"sv,     "lrprev"sv,     "lrtemplate"sv, "lrv"sv,     "m2ts"sv,      "m4a"sv,
+    "m4v"sv,     "md"sv,         "md5"sv,        "mie"sv,     "mkv"sv,       "modd"sv,
+    "moff"sv,    "mov"sv,        "mp3"sv,        "mp4"sv,     "mpeg"sv,      "mpg"sv,
+    "mpl"sv,     "mts"sv,        "mxf"sv,        "numbers"sv, "ods"sv,       "odt"sv,
+    "ogg"sv,     "ogv"sv,        "on1"sv,        "opus"sv,    "pages"sv,     "part"sv,
+    "partial"sv, "pdf"sv,        "plist"sv,      "pp3"sv,     "psb"sv,       "psd"sv,
+    "rar"sv,     "rtf"sv,        "sha1"sv,       "sha256"sv,  "sqlite"sv,    "srt"sv,
+    "svg"sv,     "swp"sv,        "tar"sv,        "tgz"sv,     "thm"sv,       "tmp"sv,
+    "toml"sv,    "ts"sv,         "txt"sv,        "vtt"sv,     "wav"sv,       "webm"sv,
+    "wma"sv,     "wmv"sv,        "xls"sv,        "xlsx"sv,    "xml"sv,       "xz"sv,
+    "yaml"sv,    "yml"sv,        "zip"sv,        "zst"sv};
 // Extensions of folders that programs keep for themselves.
-constexpr std::array kProgramFolders = {"aplibrary"sv,     "cocatalog"sv, "lrcat-data"sv,
-                                        "lrdata"sv,        "lrlibrary"sv, "migratedphotolibrary"sv,
-                                        "photolibrary"sv,  "photoslibrary"sv};
+constexpr std::array kProgramFolders = {"aplibrary"sv,    "cocatalog"sv,
+                                        "lrcat-data"sv,   "lrdata"sv,
+                                        "lrlibrary"sv,    "migratedphotolibrary"sv,
+                                        "photolibrary"sv, "photoslibrary"sv};
 // Whole names of such folders, in lower case: recycle bins, Synology's and Capture One's caches.
-constexpr std::array kFolderNames = {"$recycle.bin"sv, "#recycle"sv,  "@eadir"sv,
-                                     "captureone"sv,   "lost+found"sv, "system volume information"sv};
+constexpr std::array kFolderNames = {"$recycle.bin"sv, "#recycle"sv,
+                                     "@eadir"sv,       "captureone"sv,
+                                     "lost+found"sv,   "system volume information"sv};
 
 template <std::size_t N>
 bool Has(const std::array<std::string_view, N>& list, std::string_view text) {
@@ -72,9 +77,8 @@ std::string_view Extension(std::string_view name, std::array<char, kLongestExten
   if (dot == std::string_view::npos || dot == 0) return {};
   const std::string_view extension = name.substr(dot + 1);
   if (extension.size() > buffer.size()) return {};
-  std::transform(extension.begin(), extension.end(), buffer.begin(), [](char byte) {
-    return absl::ascii_tolower(static_cast<unsigned char>(byte));
-  });
+  std::transform(extension.begin(), extension.end(), buffer.begin(),
+                 [](char byte) { return absl::ascii_tolower(static_cast<unsigned char>(byte)); });
   return {buffer.data(), extension.size()};
 }
 
@@ -138,8 +142,7 @@ bool FileRules::Matches(const std::string& root, std::string_view folder, std::s
     return MatchesGlob(pattern, whole_path ? std::string_view(relative) : name);
   };
   return std::any_of(ignore_.begin(), ignore_.end(), matches) ||
-         (own != ignore_in_.end() &&
-          std::any_of(own->second.begin(), own->second.end(), matches));
+         (own != ignore_in_.end() && std::any_of(own->second.begin(), own->second.end(), matches));
 }
 
 FileKind FileRules::KindOf(const std::string& root, std::string_view folder,

@@ -73,8 +73,7 @@ absl::StatusOr<FolderListing> ListFolder(const FileRules& rules, const std::stri
 
   FolderListing listing;
   listing.device = itself.st_dev;
-  listing.mtime_ns =
-      std::int64_t{itself.st_mtim.tv_sec} * 1'000'000'000 + itself.st_mtim.tv_nsec;
+  listing.mtime_ns = std::int64_t{itself.st_mtim.tv_sec} * 1'000'000'000 + itself.st_mtim.tv_nsec;
   const VolumeTraits traits = TraitsOf(itself.st_dev, folder);
   listing.reports_events = traits.reports_events;
   Names names(listing.names);

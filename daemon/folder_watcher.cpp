@@ -205,15 +205,15 @@ FolderWatcher::Watching FolderWatcher::AddWatch(const std::string& root,
   if (state.poll == PollMode::kAlways) return Watching::kOff;
   if (!inotify_) return Watching::kLacking;
   const std::uint32_t mask = kWatched | (folder == root ? 0U : std::uint32_t{IN_DONT_FOLLOW});
-  const int wd = options_.add_watch
-                     ? options_.add_watch(inotify_.get(), folder.c_str(), mask)
-                     : ::inotify_add_watch(inotify_.get(), folder.c_str(), mask);
+  const int wd = options_.add_watch ? options_.add_watch(inotify_.get(), folder.c_str(), mask)
+                                    : ::inotify_add_watch(inotify_.get(), folder.c_str(), mask);
   if (wd < 0) {
     // What cannot be looked into fails again when it is listed.
     if (errno != ENOSPC && errno != ENOMEM) return Watching::kOn;
     if (state.watch_trouble.empty()) {
       state.watch_trouble = base::Concat(
-          "the kernel's limit of watches is reached; some folders are only looked through at every ",
+          "the kernel's limit of watches is reached; some folders are only looked through at "
+          "every ",
           state.poll == PollMode::kNever ? "scan.interval" : "scan.poll_interval",
           " (raise the limit with: sysctl fs.inotify.max_user_watches=1048576)");
       spdlog::warn("{}: {}", Readable(root), state.watch_trouble);
@@ -339,14 +339,13 @@ void FolderWatcher::List(const Work& work, const std::stop_token& stop) {
   }
 }
 
-void FolderWatcher::TakeListing(const Work& work, const FolderListing& listing,
-                                Watching watching) {
+void FolderWatcher::TakeListing(const Work& work, const FolderListing& listing, Watching watching) {
   const std::lock_guard lock(mutex_);
   const Root& root = roots_.at(work.root);
   if (!root.present) return;
-  const bool polled = root.poll == PollMode::kAlways ||
-                      (root.poll == PollMode::kAuto &&
-                       (watching == Watching::kLacking || !listing.reports_events));
+  const bool polled =
+      root.poll == PollMode::kAlways ||
+      (root.poll == PollMode::kAuto && (watching == Watching::kLacking || !listing.reports_events));
   if (polled) {
     polled_[work.folder] = {work.root, listing.mtime_ns, 0, watching == Watching::kLacking};
   } else {

@@ -175,7 +175,7 @@ class FolderWatcher {
   std::set<Work> queued_;
   std::map<std::string, Root> roots_;
   std::unordered_map<int, Watch> watches_;
-  std::map<std::string, int> watch_of_;    // by folder
+  std::map<std::string, int> watch_of_;   // by folder
   std::map<std::string, Polled> polled_;  // by folder
   std::jthread events_;
   std::jthread scans_;

@@ -112,18 +112,17 @@ void Ingest::OnFolderListed(const std::string& root, const std::string& folder,
       changed.emplace_back(next->name, Reading{Reading::Kind::kFile, next->stamp});
     }
   };
-  const absl::Status status =
-      catalog_.KnownFilesIn(folder, [&](const Catalog::KnownFile& known) {
-        take_new_before(&known.name);
-        if (next == files.end() || next->name != known.name) {
-          if (!known.gone) changed.emplace_back(known.name, Reading());
-          return;
-        }
-        if (!known.IsAsRecorded(next->stamp)) {
-          changed.emplace_back(known.name, Reading{Reading::Kind::kFile, next->stamp});
-        }
-        ++next;
-      });
+  const absl::Status status = catalog_.KnownFilesIn(folder, [&](const Catalog::KnownFile& known) {
+    take_new_before(&known.name);
+    if (next == files.end() || next->name != known.name) {
+      if (!known.gone) changed.emplace_back(known.name, Reading());
+      return;
+    }
+    if (!known.IsAsRecorded(next->stamp)) {
+      changed.emplace_back(known.name, Reading{Reading::Kind::kFile, next->stamp});
+    }
+    ++next;
+  });
   if (!status.ok()) {
     spdlog::error("{}", base::ToStd(status.message()));
     return;
@@ -145,8 +144,8 @@ void Ingest::OnFolderGone(const std::string& root, const std::string& folder,
 void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) {
   std::vector<std::string> gone;
   absl::Status status = catalog_.KnownFoldersUnder(root, [&](const std::string& folder) {
-    if (folder != root && (rules_.IgnoresFolderPath(root, folder) ||
-                           PresenceOf(folder) == FolderPresence::kGone)) {
+    if (folder != root &&
+        (rules_.IgnoresFolderPath(root, folder) || PresenceOf(folder) == FolderPresence::kGone)) {
       gone.push_back(folder);
     }
     return !stop.stop_requested();
@@ -191,8 +190,7 @@ void Ingest::Classify(SettledPath& settled) const {
   if (known.has_value() && known->is_photo) return;
   const absl::StatusOr<bool> picture = LooksLikePicture(settled.path);
   if (!picture.ok()) {
-    spdlog::warn("{}; it is tried again at the next scan",
-                 base::ToStd(picture.status().message()));
+    spdlog::warn("{}; it is tried again at the next scan", base::ToStd(picture.status().message()));
     settled.unreadable = true;
   }
   if (!picture.ok() || !*picture) settled.kind = FileKind::kIgnored;
@@ -238,9 +236,8 @@ std::vector<SettledPath> Ingest::TakeSettled(const std::vector<std::string>& due
     if (is_new) root->second = DeviceOf(one.root).value_or(one.reading.stamp.device);
     one.on_submount = one.reading.stamp.device != root->second;
   }
-  std::erase_if(settled, [&](const SettledPath& one) {
-    return !one.reading.is_file() && IsAway(one);
-  });
+  std::erase_if(settled,
+                [&](const SettledPath& one) { return !one.reading.is_file() && IsAway(one); });
   return settled;
 }
 

@@ -40,6 +40,18 @@ absl::StatusOr<base::Digest> DigestOf(int fd, const std::string& path,
   }
 }
 
+// What a raw developer has put beside the original; empty if there is nothing, or nothing usable. A
+// sidecar that changes or goes has its photo rendered again, so what is read here may be old.
+std::string ReadSidecar(const std::string& path) {
+  if (path.empty()) return {};
+  absl::StatusOr<std::string> xmp = base::ReadFile(path, imaging::kMaxSidecar);
+  if (xmp.ok()) return *std::move(xmp);
+  if (!absl::IsNotFound(xmp.status())) {
+    spdlog::warn("{}; the photo is read without it", base::ToStd(xmp.status().message()));
+  }
+  return {};
+}
+
 }  // namespace
 
 Renderer::Renderer(const Options& options, Catalog& catalog, Ingest& ingest,
@@ -154,6 +166,7 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   request.specs = selection->renditions;
   request.edit = task.edit;
   request.watermark = preferences->watermark;
+  request.sidecar_xmp = ReadSidecar(task.sidecar_path);
   const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
   if (absl::IsCancelled(made.status())) return made.status();
   // A file that was written meanwhile may well look broken.

@@ -195,7 +195,7 @@ absl::Status ReadRoots(const base::Config& config, StudioConfig& studio) {
                                 " lies in the watched folder ", root, "; choose another one"));
     }
     const std::string& poll = watch.GetString("poll");
-    studio.poll[root] = poll == "always" ? PollMode::kAlways
+    studio.poll[root] = poll == "always"  ? PollMode::kAlways
                         : poll == "never" ? PollMode::kNever
                                           : PollMode::kAuto;
     ignore_in[root] = watch.GetStringList("ignore");

@@ -359,8 +359,7 @@ TEST_CASE("a tree of many folders is watched as a whole") {
   CHECK(w.listener.seen() == 2000);
   w.listener.Forget();
   for (int i = 0; i < 2000; i += 97) {
-    const std::string path =
-        w.path(std::to_string(i % 20) + "/" + std::to_string(i) + "/g.jpg");
+    const std::string path = w.path(std::to_string(i % 20) + "/" + std::to_string(i) + "/g.jpg");
     WriteFile(path, "x");
     CHECK(Eventually([&] { return w.listener.HeardOf(path); }));
   }

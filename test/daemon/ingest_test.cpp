@@ -248,9 +248,8 @@ TEST_CASE("names of any bytes come through to the catalog and out of it") {
   const std::string folder = "caf\xE9 \xFF\x01";
   WriteFile(line.studio.path(folder + "/\xFE\n.jpg"), "one");
   WriteFile(line.studio.path(folder + "/\xFE\n.CR2"), "two");
-  CHECK(Eventually([&] {
-    return line.Known(folder + "/\xFE\n.jpg") && line.Known(folder + "/\xFE\n.CR2");
-  }));
+  CHECK(Eventually(
+      [&] { return line.Known(folder + "/\xFE\n.jpg") && line.Known(folder + "/\xFE\n.CR2"); }));
   line.Rest();
   CHECK(Photos(line) == 1);
   line.studio.RenderAll();
@@ -268,8 +267,7 @@ TEST_CASE("twenty thousand files are met, known, and nothing the next time") {
               std::to_string(i));
   }
   line.Start(/*capacity=*/2000);
-  CHECK(Eventually(
-      [&] { return line.studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 20'000; }));
+  CHECK(Eventually([&] { return line.studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 20'000; }));
   line.Stop();
   line.studio.Open();
   CHECK(line.studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 20'000);

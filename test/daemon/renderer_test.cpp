@@ -21,7 +21,7 @@ class Rendering {
         imaging::WorkerPool::Create(options);
     REQUIRE(made.ok());
     pool = *std::move(made);
-    renderer.emplace(Renderer::Options{1, {}}, studio.catalog(), ingest, *pool, metrics);
+    renderer.emplace(Renderer::Options{1}, studio.catalog(), ingest, *pool, metrics);
   }
 
   Studio studio;
@@ -123,6 +123,26 @@ TEST_CASE("a file that a worker saw changing goes back to settling, even if it l
   REQUIRE(Eventually([&] { return r.ingest.settling() == 1; }));
   CHECK(r.studio.At("a.tif").state() == pb::LOCAL_PHOTO_STATE_WAITING);
   CHECK(r.studio.At("a.tif").ticket() == 0);
+}
+
+TEST_CASE("what the sidecar says is in the photo's metadata, and follows the sidecar") {
+  Rendering r;
+  const auto xmp = [](int rating) {
+    return "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF "
+           "xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description "
+           "xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmp:Rating='" +
+           std::to_string(rating) + "'/></rdf:RDF></x:xmpmeta>";
+  };
+  r.studio.Add("a.xmp", xmp(3));
+  r.studio.Add("a.tif", Tiff(64, 48));
+  r.renderer->Start();
+  REQUIRE(Eventually([&] { return r.studio.Count(pb::LOCAL_PHOTO_STATE_RENDERED) == 1; }));
+  CHECK(r.studio.At("a.tif").from_file().rating() == 3);
+  r.studio.AcknowledgeAll();
+  r.studio.Add("a.xmp", xmp(5) + "\n");
+  REQUIRE(Eventually([&] { return r.studio.At("a.tif").from_file().rating() == 5; }));
+  REQUIRE(r.studio.Pending().size() == 1);
+  CHECK(r.studio.Pending()[0].contents.empty());
 }
 
 TEST_CASE("a second identical file is not rendered") {

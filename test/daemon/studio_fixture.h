@@ -83,10 +83,9 @@ class Studio {
   void Close() { catalog_.reset(); }
   void Open() {
     catalog_.reset();
-    absl::StatusOr<std::unique_ptr<Catalog>> opened =
-        Catalog::Open({folder_ / "catalog", std::uint64_t{16} << 20, device_, kGrace,
-                       raw_is_original, ask_host},
-                      clock_);
+    absl::StatusOr<std::unique_ptr<Catalog>> opened = Catalog::Open(
+        {folder_ / "catalog", std::uint64_t{16} << 20, device_, kGrace, raw_is_original, ask_host},
+        clock_);
     REQUIRE(opened.ok());
     catalog_ = *std::move(opened);
   }

@@ -355,7 +355,7 @@ TEST_CASE("A share by subject in one gallery opens that subject's photos there a
   const auto of_subject = [](std::int64_t sequence, const char* gallery, const char* photo,
                              const char* subject) {
     pb::PublishEntry entry =
-        PhotoEntry(sequence, {.photo = photo, .gallery = gallery, .content = photo});
+        PhotoEntry(sequence, {.gallery = gallery, .photo = photo, .content = photo});
     entry.mutable_photo()->mutable_photo()->mutable_metadata()->set_subject(subject);
     return entry;
   };
