@@ -19,9 +19,10 @@ namespace proofline::studio {
 
 // Keeps one publish stream open and sends pending changes in the order of their sequence, packed,
 // never more ahead of the acknowledgements than the host's window. Sends at once when something is
-// rendered; polls nothing. A catalog that is new hears first which photos the host has. Breaks are followed by new attempts for ever, after growing, random
-// waits; a refused credential by one attempt a minute. Memory: one window of renditions.
-// A thread of its own, and one more while a stream is open. Everything given must outlive it.
+// rendered; polls nothing. A catalog that is new hears first which photos the host has. Breaks are
+// followed by new attempts for ever, after growing, random waits; a refused credential by one
+// attempt a minute. Memory: one window of renditions. A thread of its own, and one more while a
+// stream is open. Everything given must outlive it.
 class ProofPublisher {
  public:
   struct State {
