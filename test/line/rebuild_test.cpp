@@ -202,7 +202,7 @@ TEST_CASE("a catalog is built anew while the daemon runs, and nothing of it is l
   const std::int64_t sent = line.StudioStatus().sent_bytes();
   const RunResult result = Run({fs::path(PROOFLINE_PROGRAMS) / "proofline", "studio", "rebuild",
                                 "--yes", "--state", line.state(Part::kStudio)},
-                               line.folder());
+                               line.folder(), {}, seconds(180));
   INFO(result.output);
   CHECK(result.exit_code == 0);
   CHECK(result.output.find("9 photos, 9 of them known to the host; 1 that the host has are missing "
