@@ -122,6 +122,8 @@ PixelSize PlanarJpegSource::size() const {
           static_cast<int>(decoder_->info.image_height)};
 }
 
+bool PlanarJpegSource::is_grey() const { return decoder_->info.num_components == 1; }
+
 bool PlanarJpegSource::Decode(int eighths, DecodedPlanes& decoded) {
   if (!decoder_->ChooseScale(eighths)) return false;
   const jpeg_decompress_struct& info = decoder_->info;

@@ -42,6 +42,7 @@ class PlanarJpegSource {
 
   // As stored.
   PixelSize size() const;
+  bool is_grey() const;
   // The embedded colour profile, or nothing.
   const std::string& profile() const { return profile_; }
 

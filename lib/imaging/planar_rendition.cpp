@@ -105,6 +105,8 @@ class LyingPicture {
     if (picture.facts().format != "jpeg" || plan.straighten_degrees != 0) return false;
     source_ = PlanarJpegSource::Open(original);
     if (source_ == nullptr) return false;
+    // A grey picture's profile is for one band.
+    if (source_->is_grey() && !source_->profile().empty()) return false;
     turn_ = plan.turn;
     lying_ = SizeAfter(plan.output, {.mirrored = false, .quarters = turn_.quarters});
     area_ = AreaBefore(plan.area, turn_);

@@ -70,8 +70,10 @@ absl::Status StartVips() {
 absl::Status VipsFailure(std::string_view what, std::string_view vips_words) {
   const std::string words = absl::AsciiStrToLower(base::ToAbsl(vips_words));
   vips_error_clear();
-  if (SaysAny(words, {"out of memory", "insufficient memory", "memory allocation",
-                      "cannot allocate", "security limit", "exceeds limit", "memory limit"})) {
+  // A thread that cannot be made had no address space for its stack.
+  if (SaysAny(words,
+              {"out of memory", "insufficient memory", "memory allocation", "cannot allocate",
+               "security limit", "exceeds limit", "memory limit", "error creating thread"})) {
     return absl::ResourceExhaustedError(base::Concat(
         what, " needs more memory than one picture may take (", Cause(vips_words), ")"));
   }

@@ -171,7 +171,7 @@ TEST_CASE("a picture that needs more memory than allowed fails, and the pool wor
   test::TempDir folder;
   // Progressive: the decoder keeps all of it.
   const vips::VImage scene = test::Scene(200, 200);
-  const vips::VImage wide = scene.replicate(60, 45);
+  const vips::VImage wide = scene.replicate(75, 56);
   const base::UniqueFd large =
       Stored(folder / "large.jpg", test::Encoded(wide, ".jpg[Q=30,interlace=true]"));
   const base::UniqueFd small = Stored(folder / "small.jpg", test::SceneJpeg(64, 48));
