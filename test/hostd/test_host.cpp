@@ -105,7 +105,8 @@ PublishClient::PublishClient(TestHost& host, const std::string& key, const std::
     : stub_(host.Sync(key)), stream_(stub_->Publish(&context_)) {
   pb::PublishRequest open;
   open.mutable_open()->set_catalog_id(catalog);
-  REQUIRE(stream_->Write(open));
+  if (!stream_->Write(open))
+    FAIL("the host ended the stream: " << stream_->Finish().error_message());
   pb::PublishResponse response;
   REQUIRE(stream_->Read(&response));
   REQUIRE(response.has_opened());
