@@ -102,7 +102,10 @@ std::unique_ptr<pb::StorefrontService::Stub> TestHost::SignIn(const pb::Customer
 }
 
 PublishClient::PublishClient(TestHost& host, const std::string& key, const std::string& catalog)
-    : stub_(host.Sync(key)), stream_(stub_->Publish(&context_)) {
+    : stub_(host.Sync(key)) {
+  // As every client of a host: a first attempt to connect that fails is followed by another.
+  context_.set_wait_for_ready(true);
+  stream_ = stub_->Publish(&context_);
   pb::PublishRequest open;
   open.mutable_open()->set_catalog_id(catalog);
   if (!stream_->Write(open))
