@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/arguments.h"
 #include "bench/process_cpu.h"
 #include "test/line/shoot.h"
 
@@ -44,22 +45,10 @@ double SecondsSince(Clock::time_point start) {
 }
 
 std::vector<fs::path> Files(int argc, char** argv) {
-  std::vector<fs::path> folders(argv + std::min(argc, 2), argv + argc);
-  if (folders.empty()) {
-    const char* photos = std::getenv("PROOFLINE_TEST_PHOTOS");
-    folders = {photos != nullptr ? fs::path(photos) / "camera"
-                                 : "/usr/share/backgrounds/mate/nature"};
-  }
-  std::vector<fs::path> files;
-  for (const fs::path& folder : folders) {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().extension() == ".jpg" && entry.file_size() > 1'000'000 &&
-          proofline::test::UprightSize(entry.path()).has_value()) {
-        files.push_back(entry.path());
-      }
-    }
-  }
-  std::sort(files.begin(), files.end());
+  std::vector<fs::path> files = proofline::bench::JpegFiles(argc, argv);
+  std::erase_if(files, [](const fs::path& file) {
+    return fs::file_size(file) <= 1'000'000 || !proofline::test::UprightSize(file).has_value();
+  });
   return files;
 }
 

@@ -45,6 +45,12 @@ double Seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
+double Used(int whom) {
+  rusage usage{};
+  ::getrusage(whom, &usage);
+  return Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
+}
+
 }  // namespace
 
 double TreeCpuSeconds(pid_t root) {
@@ -70,10 +76,8 @@ double TreeCpuSeconds(pid_t root) {
   return seconds;
 }
 
-double FinishedChildrenCpuSeconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_CHILDREN, &usage);
-  return Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
-}
+double OwnCpuSeconds() { return Used(RUSAGE_SELF); }
+
+double FinishedChildrenCpuSeconds() { return Used(RUSAGE_CHILDREN); }
 
 }  // namespace proofline::bench

@@ -9,6 +9,9 @@ namespace proofline::bench {
 // that were waited for. In steps of the kernel's clock tick, 10 ms for each process.
 double TreeCpuSeconds(pid_t root);
 
+// Seconds of this process itself.
+double OwnCpuSeconds();
+
 // Seconds of every child of this process that has been waited for.
 double FinishedChildrenCpuSeconds();
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace proofline::bench {
 namespace {
@@ -24,10 +25,13 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   return pointers;
 }
 
+}  // namespace
+
 // posix_spawn shares our memory until the program runs: a fork of a large process would be on the
 // peer's bill.
-pid_t Spawn(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
-            const std::filesystem::path& output) {
+pid_t StartProgram(const std::vector<std::string>& arguments,
+                   const std::vector<std::string>& environment, const std::filesystem::path& output,
+                   const std::filesystem::path& errors) {
   std::vector<char*> argv = Pointers(arguments);
   argv.push_back(nullptr);
   std::vector<char*> variables = Pointers(environment);
@@ -36,8 +40,9 @@ pid_t Spawn(const std::vector<std::string>& arguments, const std::vector<std::st
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  if (!output.empty()) {
-    ::posix_spawn_file_actions_addopen(&actions, 1, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+  for (const auto& [fd, file] : {std::pair{1, &output}, std::pair{2, &errors}}) {
+    if (file->empty()) continue;
+    ::posix_spawn_file_actions_addopen(&actions, fd, file->c_str(), O_WRONLY | O_CREAT | O_TRUNC,
                                        0644);
   }
   pid_t pid = -1;
@@ -49,12 +54,10 @@ pid_t Spawn(const std::vector<std::string>& arguments, const std::vector<std::st
   return pid;
 }
 
-}  // namespace
-
 Used RunProgram(const std::vector<std::string>& arguments,
                 const std::vector<std::string>& environment, const std::filesystem::path& output) {
   const auto start = std::chrono::steady_clock::now();
-  const pid_t pid = Spawn(arguments, environment, output);
+  const pid_t pid = StartProgram(arguments, environment, output);
   int status = 0;
   rusage usage{};
   while (::wait4(pid, &status, 0, &usage) < 0 && errno == EINTR) {

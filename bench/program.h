@@ -1,6 +1,8 @@
 // Programs that a benchmark compares with.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -18,6 +20,14 @@ struct Used {
     return *this;
   }
 };
+
+// Starts a program, found on PATH, with `environment` (NAME=value) added to our own; whoever calls
+// waits for it. Standard output and errors go to the files given, else where ours go. Throws
+// std::runtime_error if it cannot be started.
+pid_t StartProgram(const std::vector<std::string>& arguments,
+                   const std::vector<std::string>& environment = {},
+                   const std::filesystem::path& output = {},
+                   const std::filesystem::path& errors = {});
 
 // Runs a program, found on PATH, to its end with `environment` (NAME=value) added to our own.
 // Standard output goes to `output` if that is given. Throws std::runtime_error if it cannot be

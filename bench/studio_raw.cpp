@@ -11,7 +11,6 @@
 //   half             no preview: developed at half size, as the proof then is
 //   full             developed at full size, as a raw developer does it and pages need it
 // and prints CPU seconds and their ratios. One thread. The proofs are compared with each other.
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +22,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/arguments.h"
+#include "bench/process_cpu.h"
 #include "lib/imaging/render.h"
 #include "test/imaging/raw_pictures.h"
 #include "test/imaging/test_pictures.h"
@@ -32,6 +33,7 @@ namespace {
 namespace fs = std::filesystem;
 namespace imaging = proofline::imaging;
 namespace test = proofline::test;
+using proofline::bench::OwnCpuSeconds;
 using vips::VImage;
 
 constexpr int kWidth = 6000;
@@ -45,29 +47,8 @@ struct Original {
   std::string plain;
 };
 
-double CpuSeconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 std::vector<fs::path> Photographs(int argc, char** argv) {
-  std::vector<fs::path> folders(argv + std::min(argc, 2), argv + argc);
-  if (folders.empty()) {
-    const char* photos = std::getenv("PROOFLINE_TEST_PHOTOS");
-    folders = {photos != nullptr ? fs::path(photos) / "camera"
-                                 : "/usr/share/backgrounds/mate/nature"};
-  }
-  std::vector<fs::path> files;
-  for (const fs::path& folder : folders) {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().extension() == ".jpg") files.push_back(entry.path());
-    }
-  }
-  if (files.empty()) throw std::runtime_error("no JPEG in the folders given");
+  std::vector<fs::path> files = proofline::bench::JpegFiles(argc, argv);
   std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
     return fs::file_size(a) > fs::file_size(b);
   });
@@ -95,16 +76,16 @@ Original Make(const fs::path& path) {
 
 // The proof, which is the second of both renditions.
 std::string Render(const std::string& raw, double& cpu) {
-  const double start = CpuSeconds();
+  const double start = OwnCpuSeconds();
   const absl::StatusOr<imaging::Renditions> made = imaging::MakeRenditions(raw, {}, {});
-  cpu += CpuSeconds() - start;
+  cpu += OwnCpuSeconds() - start;
   if (!made.ok()) throw std::runtime_error(std::string(made.status().message()));
   return made->renditions[1].jpeg;
 }
 
 // The same renditions of a picture developed at full size, as by way of a raw developer.
 void DevelopInFull(const std::string& raw, double& cpu) {
-  const double start = CpuSeconds();
+  const double start = OwnCpuSeconds();
   const absl::StatusOr<imaging::RawHeader> header = imaging::ReadRawHeader(raw, 400'000'000);
   if (!header.ok()) throw std::runtime_error(std::string(header.status().message()));
   const absl::StatusOr<VImage> pixels =
@@ -112,7 +93,7 @@ void DevelopInFull(const std::string& raw, double& cpu) {
   if (!pixels.ok()) throw std::runtime_error(std::string(pixels.status().message()));
   const VImage proof = pixels->resize(1600.0 / pixels->width()).copy_memory();
   static_cast<void>(test::Encoded(imaging::ToSrgb(proof), ".jpg[Q=82,strip]"));
-  cpu += CpuSeconds() - start;
+  cpu += OwnCpuSeconds() - start;
 }
 
 void CheckAlike(const std::string& name, const std::string& preview, const std::string& developed) {

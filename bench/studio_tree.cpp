@@ -10,11 +10,8 @@
 // and prints CPU seconds and their ratio; the same after a kill -9; and of the running daemon its
 // CPU in ten idle seconds and its memory. The daemon must find nothing to do: a catalog that has
 // changed is an error.
-#include <fcntl.h>
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +31,7 @@
 #include <vector>
 
 #include "bench/process_cpu.h"
+#include "bench/program.h"
 #include "daemon/catalog.h"
 #include "lib/base/digest.h"
 #include "lib/rpc/channel.h"
@@ -41,13 +39,14 @@
 #include "proofline/v1/studio_control_service.grpc.pb.h"
 #include "proofline/v1/sync_service.grpc.pb.h"
 
-extern char** environ;
-
 namespace {
 
 namespace fs = std::filesystem;
 namespace pb = proofline::v1;
 namespace studio = proofline::studio;
+using proofline::bench::RunProgram;
+using proofline::bench::StartProgram;
+using proofline::bench::Used;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kFilesPerFolder = 100;
@@ -66,39 +65,6 @@ void Pause(std::chrono::milliseconds time) {
   std::condition_variable never;
   std::unique_lock lock(mutex);
   never.wait_for(lock, time);
-}
-
-pid_t Spawn(std::vector<std::string> words, const std::string& output) {
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 1, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_adddup2(&actions, 1, 2);
-  pid_t pid = -1;
-  const int failed = ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  Require(failed == 0, "cannot start " + words[0]);
-  return pid;
-}
-
-struct Cost {
-  double cpu = 0;
-  double wall = 0;
-};
-
-// Runs a program to its end.
-Cost Run(const std::vector<std::string>& words, const std::string& output) {
-  const Clock::time_point start = Clock::now();
-  const pid_t pid = Spawn(words, output);
-  int status = 0;
-  rusage usage{};
-  Require(::wait4(pid, &status, 0, &usage) == pid && status == 0, words[0] + " failed");
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return {seconds(usage.ru_utime) + seconds(usage.ru_stime), SecondsSince(start)};
 }
 
 std::string ReadAll(const fs::path& path) {
@@ -200,8 +166,8 @@ class Daemon {
   Daemon(const fs::path& folder, int files) : state_(folder / "state"), files_(files) {
     fs::remove(state_ / "endpoints.json");
     start_ = Clock::now();
-    pid_ = Spawn({PROOFLINE_STUDIOD, "--config", (folder / "studio.toml").string()},
-                 (folder / "daemon.log").string());
+    const fs::path log = folder / "daemon.log";
+    pid_ = StartProgram({PROOFLINE_STUDIOD, "--config", folder / "studio.toml"}, {}, {}, log);
   }
   ~Daemon() { End(SIGKILL); }
   Daemon(const Daemon&) = delete;
@@ -209,7 +175,7 @@ class Daemon {
 
   pid_t pid() const { return pid_; }
   // Until everything was looked through and nothing waits.
-  Cost WaitUntilReady() {
+  Used WaitUntilReady() {
     while (!IsReady()) {
       Require(SecondsSince(start_) < 120, "the daemon does not become ready; see daemon.log");
       Pause(std::chrono::milliseconds(50));
@@ -265,7 +231,7 @@ double Median(std::vector<double> values) {
 void Compare(const fs::path& folder, const fs::path& tree, int files) {
   const std::vector<std::string> find = {"find", tree.string(), "-printf", "%s %T@ %i\\n"};
   const std::string nowhere = "/dev/null";
-  Run(find, nowhere);
+  RunProgram(find, {}, nowhere);
   {
     Daemon daemon(folder, files);
     daemon.WaitUntilReady();
@@ -276,14 +242,14 @@ void Compare(const fs::path& folder, const fs::path& tree, int files) {
   std::printf("%8s %12s %12s %12s %12s %8s\n", "round", "find CPU s", "find wall s", "ours CPU s",
               "ours wall s", "CPU x");
   for (int round = 1; round <= kRounds; ++round) {
-    const Cost found = Run(find, nowhere);
+    const Used found = RunProgram(find, {}, nowhere);
     Daemon daemon(folder, files);
-    const Cost started = daemon.WaitUntilReady();
+    const Used started = daemon.WaitUntilReady();
     daemon.End(SIGTERM);
-    floor.push_back(found.cpu);
-    ours.push_back(started.cpu);
-    std::printf("%8d %12.3f %12.3f %12.3f %12.3f %8.2f\n", round, found.cpu, found.wall,
-                started.cpu, started.wall, started.cpu / found.cpu);
+    floor.push_back(found.cpu_seconds);
+    ours.push_back(started.cpu_seconds);
+    std::printf("%8d %12.3f %12.3f %12.3f %12.3f %8.2f\n", round, found.cpu_seconds, found.seconds,
+                started.cpu_seconds, started.seconds, started.cpu_seconds / found.cpu_seconds);
   }
   std::printf("unchanged restart, median: %.3f s of CPU, %.2f times find (target 1.5)\n",
               Median(ours), Median(ours) / Median(floor));
@@ -296,8 +262,8 @@ void Measure(const fs::path& folder, int files) {
     daemon.End(SIGKILL);
   }
   Daemon daemon(folder, files);
-  const Cost after_kill = daemon.WaitUntilReady();
-  std::printf("after a kill -9: %.3f s of CPU\n", after_kill.cpu);
+  const Used after_kill = daemon.WaitUntilReady();
+  std::printf("after a kill -9: %.3f s of CPU\n", after_kill.cpu_seconds);
   std::printf("memory: %.0f MB resident, %.0f MB at most (target 150)\n", daemon.Megabytes("VmRSS"),
               daemon.Megabytes("VmHWM"));
   Pause(std::chrono::seconds(2));
@@ -312,7 +278,7 @@ void RunAll(int files, const fs::path& folder) {
   const fs::path tree = folder / "tree";
   fs::create_directories(tree);
   const fs::path picture = folder / "picture.jpg";
-  Run({"vips", "gaussnoise", picture.string() + "[Q=50,strip]", "64", "48"}, "/dev/null");
+  RunProgram({"vips", "gaussnoise", picture.string() + "[Q=50,strip]", "64", "48"});
   const std::string jpeg = ReadAll(picture);
   Require(jpeg.size() > 500, "vips makes no picture");
   std::printf("%d files of %zu bytes under %s\n", files, jpeg.size() + 20, tree.c_str());
