@@ -15,8 +15,8 @@
 // bytes a megapixel has decides how much of the time is Huffman decoding, which all share.
 //
 // Before that it holds every proof, and vipsthumbnail's, against the whole picture made smaller by
-// libvips with lanczos3: unless ours is as near to it as vipsthumbnail's, within 0.1 dB, the
-// figures do not count, and the program fails.
+// libvips with lanczos3: unless ours are as near to it as vipsthumbnail's, within 0.1 dB in the
+// mean and 0.2 dB each, the figures do not count, and the program fails.
 #include <time.h>
 
 #include <algorithm>
@@ -57,7 +57,8 @@ using vips::VImage;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kWorkers = 2;
-constexpr double kGuardDb = 0.1;
+constexpr double kGuardOfMeanDb = 0.1;
+constexpr double kGuardOfEachDb = 0.2;
 
 void Check(const absl::Status& status) {
   if (!status.ok()) throw std::runtime_error(std::string(status.message()));
@@ -234,7 +235,7 @@ bool CheckGuard(imaging::WorkerPool& pool, const std::vector<Photograph>& photog
   }
   const double mean = sum / static_cast<double>(photographs.size());
   std::printf("mean difference %+.2f dB, least %+.2f dB\n", mean, least);
-  return least >= -kGuardDb;
+  return mean >= -kGuardOfMeanDb && least >= -kGuardOfEachDb;
 }
 
 // ---- The rounds
@@ -245,10 +246,11 @@ double Median(std::vector<double> values) {
 }
 
 using Contender = std::pair<std::string, std::function<Used()>>;
+// What each contender used for a group of photographs, round for round.
+using Rounds = std::map<std::string, std::vector<Used>>;
 
-std::map<std::string, std::vector<Used>> RunRounds(int rounds, std::size_t count,
-                                                   const std::vector<Contender>& contenders) {
-  std::map<std::string, std::vector<Used>> all;
+Rounds RunRounds(int rounds, std::size_t count, const std::vector<Contender>& contenders) {
+  Rounds all;
   std::printf("\n%-8s", "CPU ms");
   for (const Contender& contender : contenders) std::printf("%16s", contender.first.c_str());
   std::printf("\n");
@@ -265,6 +267,14 @@ std::map<std::string, std::vector<Used>> RunRounds(int rounds, std::size_t count
   return all;
 }
 
+void Add(const Rounds& group, Rounds& all) {
+  for (const auto& [name, used] : group) {
+    std::vector<Used>& sum = all[name];
+    sum.resize(used.size());
+    for (std::size_t i = 0; i < used.size(); ++i) sum[i] += used[i];
+  }
+}
+
 double MedianRatio(const std::vector<Used>& above, const std::vector<Used>& below) {
   std::vector<double> ratios;
   for (std::size_t i = 0; i < above.size(); ++i) {
@@ -279,7 +289,7 @@ void PrintVerdict(const char* what, double ratio, double target, bool at_most) {
               target, reached ? "reached" : "MISSED");
 }
 
-void PrintVerdicts(const std::map<std::string, std::vector<Used>>& all) {
+void PrintVerdicts(const Rounds& all) {
   const std::vector<Used>& ours = all.at("ours");
   PrintVerdict("ours / djpeg", MedianRatio(ours, all.at("djpeg")), 1.3, true);
   if (all.contains("sharp")) {
@@ -330,6 +340,7 @@ int Measure(int rounds) {
   const auto pool = StartPool();
   const Sharp sharp;
   bool guarded = true;
+  Rounds together;
   for (const Group& group : groups) {
     const std::vector<Photograph>& photographs = group.photographs;
     if (photographs.empty()) continue;
@@ -344,11 +355,15 @@ int Measure(int rounds) {
     }
     // Until every worker has started.
     RunOurs(*pool, photographs, shoot);
-    const auto all = RunRounds(group.has_targets ? rounds : 1, photographs.size(), contenders);
-    if (group.has_targets) PrintVerdicts(all);
+    const Rounds used = RunRounds(group.has_targets ? rounds : 1, photographs.size(), contenders);
+    if (!group.has_targets) continue;
+    PrintVerdicts(used);
+    Add(used, together);
   }
+  std::printf("all baseline sRGB JPEGs together\n");
+  PrintVerdicts(together);
   if (guarded) return 0;
-  std::printf("FAILED: a proof is more than %.1f dB behind vipsthumbnail's\n", kGuardDb);
+  std::printf("FAILED: proofs are behind vipsthumbnail's\n");
   return 1;
 }
 
