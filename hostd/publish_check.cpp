@@ -232,7 +232,18 @@ absl::StatusOr<PublishedChange> PackChecker::CheckEntry(pb::PublishEntry& entry)
                  "this version of the host does not know this kind of change; update the host");
 }
 
+void PackChecker::KeepHeaders(const pb::PhotoChange& sent) {
+  for (const pb::RenditionData& data : sent.renditions()) {
+    const auto digest = base::Digest::FromBytes(data.header_digest());
+    if (data.header().empty() || !digest.ok()) continue;
+    std::string header = data.header();
+    HeaderOf(*digest, header).status().IgnoreError();  // said again when the rendition is checked
+  }
+}
+
 absl::StatusOr<PublishedChange> PackChecker::CheckPhoto(pb::PhotoChange& sent) {
+  // First of all: the photos that follow on this stream name them, whatever is wrong with this one.
+  KeepHeaders(sent);
   if (absl::Status record = CheckPhotoRecord(sent.photo(), caller_.studio); !record.ok()) {
     return record;
   }
