@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -331,14 +332,21 @@ absl::StatusOr<PrintRendering> WorkerPool::RenderPrint(int original_fd, const Pr
                         .facts = *std::move(facts)};
 }
 
-absl::StatusOr<ImageFacts> WorkerPool::Inspect(int original_fd, const std::stop_token& stop) {
+absl::StatusOr<ImageFacts> WorkerPool::Inspect(int original_fd, const std::stop_token& stop,
+                                               std::string_view sidecar_xmp) {
+  if (sidecar_xmp.size() > kMaxSidecar) {
+    return absl::InvalidArgumentError("the sidecar is larger than any that is read");
+  }
   if (absl::Status status = CheckOriginal(original_fd, impl_->options().max_file_bytes);
       !status.ok()) {
     return status;
   }
   wire::Request message;
-  message.mutable_inspect();
-  absl::StatusOr<Answer> answer = impl_->Run(message, original_fd, stop);
+  message.mutable_inspect()->set_sidecar_bytes(sidecar_xmp.size());
+  absl::StatusOr<base::UniqueFd> sidecar = base::UniqueFd();
+  if (!sidecar_xmp.empty()) sidecar = MakeMemoryFile(std::span(&sidecar_xmp, 1));
+  if (!sidecar.ok()) return sidecar.status();
+  absl::StatusOr<Answer> answer = impl_->Run(message, original_fd, stop, sidecar->get());
   if (!answer.ok()) return answer.status();
   absl::StatusOr<ImageFacts> facts = FromWire(answer->reply.facts());
   if (!facts.ok()) {

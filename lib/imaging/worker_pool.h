@@ -84,8 +84,9 @@ class WorkerPool {
                                             const std::stop_token& stop = {});
   absl::StatusOr<PrintRendering> RenderPrint(int original_fd, const PrintRequest& request,
                                              const std::stop_token& stop = {});
-  // Facts only; decodes no pixels.
-  absl::StatusOr<ImageFacts> Inspect(int original_fd, const std::stop_token& stop = {});
+  // Facts only; decodes no pixels. `sidecar_xmp` as in RenditionRequest.
+  absl::StatusOr<ImageFacts> Inspect(int original_fd, const std::stop_token& stop = {},
+                                     std::string_view sidecar_xmp = {});
 
   // Pictures in memory, in any supported format. `b` is scaled to the size of `a`.
   absl::StatusOr<Similarity> Compare(std::string_view a, std::string_view b,

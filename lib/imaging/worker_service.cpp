@@ -15,6 +15,7 @@
 #include "lib/base/text.h"
 #include "lib/imaging/compare.h"
 #include "lib/imaging/contact_sheet.h"
+#include "lib/imaging/metadata.h"
 #include "lib/imaging/render.h"
 #include "lib/imaging/text.h"
 #include "lib/imaging/worker_channel.h"
@@ -136,9 +137,15 @@ absl::Status DoPrint(const wire::RenderPrint& work, std::string_view file,
   return absl::OkStatus();
 }
 
-absl::Status DoInspect(std::string_view file, const PictureLimits& limits, WorkerAnswer& answer) {
+absl::Status DoInspect(const wire::Inspect& work, std::string_view file, int second_fd,
+                       const PictureLimits& limits, WorkerAnswer& answer) {
+  std::string sidecar;
+  std::uint64_t offset = 0;
+  absl::Status status = TakePart(second_fd, offset, work.sidecar_bytes(), kMaxSidecar, sidecar);
+  if (!status.ok()) return status;
   absl::StatusOr<ImageFacts> facts = Inspect(file, limits);
   if (!facts.ok()) return facts.status();
+  ApplySidecar(sidecar, *facts);
   SetFacts(answer, *std::move(facts), file);
   return absl::OkStatus();
 }
@@ -168,7 +175,7 @@ absl::Status Do(const wire::Request& request, std::string_view file, int second_
   if (!pieces.ok()) return pieces.status();
   switch (request.work_case()) {
     case wire::Request::kInspect:
-      return DoInspect(file, limits, answer);
+      return DoInspect(request.inspect(), file, second_fd, limits, answer);
     case wire::Request::kMakeRenditions:
       return DoRenditions(request.make_renditions(), file, second_fd, limits, answer);
     case wire::Request::kRenderPrint:
