@@ -155,11 +155,10 @@ absl::Status Set(Program& program, const StudioTarget& target, const SetFlags& f
   if (response->photos() == 0 && !flags.and_later) {
     return absl::NotFoundError("the named galleries hold no photos");
   }
-  std::string done =
-      response->changed() == response->photos()
-          ? Concat("changed ", response->changed(), response->changed() == 1 ? " photo" : " photos")
-          : Concat("changed ", response->changed(), " of ", response->photos(),
-                   " photos; the others had the values already");
+  std::string done = response->changed() == response->photos()
+                         ? Concat("changed ", CountText(response->changed(), "photo", "photos"))
+                         : Concat("changed ", response->changed(), " of ", response->photos(),
+                                  " photos; the others had the values already");
   if (flags.and_later) done += "; photos that come later get the same";
   program.output.Done(*response, done);
   return absl::OkStatus();

@@ -143,7 +143,6 @@ class ControlService final : public v1::StudioControlService::CallbackService {
   absl::StatusOr<v1::ListLocalOrdersResponse> ListOrders(
       const v1::ListLocalOrdersRequest& request) const;
   // control_selection.cpp
-  absl::StatusOr<std::string> GalleryId(const std::string& name) const;
   absl::StatusOr<v1::ProcessGalleryResponse> Process(const v1::ProcessGalleryRequest& request);
   absl::StatusOr<v1::SelectPhotosResponse> SelectByHand(const v1::SelectPhotosRequest& request);
   absl::StatusOr<v1::ExplainSelectionResponse> Explain(

@@ -318,6 +318,10 @@ absl::Status ApplyUpdate(const pb::Photo& values,
       status = SetMetadataField(values.metadata(), path.substr(kMetadata.size()), photo);
     } else if (path == "edit") {
       status = imaging::Validate(imaging::EditFromMessage(values.edit()));
+      if (!status.ok()) {
+        return rpc::Error(status.code(), base::ToStd(status.message()), "FIELD_INVALID",
+                          {{"field", "edit"}});
+      }
       photo.clear_edit();
       if (values.has_edit()) *photo.mutable_edit() = values.edit();
     } else {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
@@ -13,6 +14,7 @@
 #include "absl/time/time.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
+#include "lib/imaging/text.h"
 #include "lib/imaging/worker_process.h"
 #include "lib/imaging/worker_wire.h"
 
@@ -370,13 +372,19 @@ absl::StatusOr<Similarity> WorkerPool::Compare(std::string_view a, std::string_v
 
 absl::StatusOr<std::string> WorkerPool::ContactSheet(const std::vector<std::string>& pictures,
                                                      int columns, int cell_px,
+                                                     const std::vector<std::string>& labels,
                                                      const std::stop_token& stop) {
+  if (!std::all_of(labels.begin(), labels.end(),
+                   [](const std::string& label) { return IsValidUtf8(label); })) {
+    return absl::InvalidArgumentError("a label of the contact sheet is not UTF-8");
+  }
   const std::vector<std::string_view> pieces(pictures.begin(), pictures.end());
   absl::StatusOr<base::UniqueFd> file = MakeMemoryFile(pieces);
   if (!file.ok()) return file.status();
   wire::Request message;
   message.mutable_contact_sheet()->set_columns(columns);
   message.mutable_contact_sheet()->set_cell_px(cell_px);
+  message.mutable_contact_sheet()->mutable_labels()->Assign(labels.begin(), labels.end());
   for (std::string_view piece : pieces) message.add_piece_bytes(piece.size());
   absl::StatusOr<Answer> answer = impl_->Run(message, file->get(), stop);
   if (!answer.ok()) return answer.status();

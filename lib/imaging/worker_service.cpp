@@ -163,7 +163,9 @@ absl::Status DoCompare(const std::vector<std::string_view>& pieces, const Pictur
 absl::Status DoContactSheet(const wire::ContactSheet& work,
                             const std::vector<std::string_view>& pieces,
                             const PictureLimits& limits, WorkerAnswer& answer) {
-  absl::StatusOr<std::string> sheet = ContactSheet(pieces, work.columns(), work.cell_px(), limits);
+  const std::vector<std::string> labels(work.labels().begin(), work.labels().end());
+  absl::StatusOr<std::string> sheet =
+      ContactSheet(pieces, labels, work.columns(), work.cell_px(), limits);
   if (!sheet.ok()) return sheet.status();
   AddOutput(answer, *std::move(sheet), 0, 0);
   return absl::OkStatus();
