@@ -16,6 +16,11 @@
 namespace proofline::studio {
 namespace {
 
+// The pool says nothing of the picture: it was told to stop, or could start no worker.
+bool IsNoVerdict(const absl::Status& status) {
+  return absl::IsCancelled(status) || absl::IsUnavailable(status);
+}
+
 bool IsAsSettled(int fd, const FileStamp& stamp) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return false;
@@ -91,7 +96,8 @@ void Renderer::Run(const std::stop_token& stop) {
       continue;
     }
     if (!stop.stop_requested()) {
-      // The disk of the catalog fails: nothing is lost, and trying again at once helps nobody.
+      // The disk of the catalog fails, or no worker starts: nothing is lost, and trying again at
+      // once helps nobody.
       spdlog::error("the photo {} waits: {}", Readable(task->path), base::ToStd(status.message()));
       base::WaitFor(stop, backoff.Next());
     }
@@ -155,9 +161,11 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   const std::shared_ptr<const Preferences> preferences = catalog_.preferences();
   const absl::StatusOr<Selection> selection =
       SelectFor(*preferences, task, fd.get(), stop, inspected);
-  if (absl::IsCancelled(selection.status())) return selection.status();
+  if (IsNoVerdict(selection.status())) return selection.status();
   if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
-  if (!selection.ok()) return Failed(task, selection.status(), /*unreadable=*/false);
+  if (!selection.ok()) {
+    return Failed(task, selection.status(), absl::IsDataLoss(selection.status()));
+  }
   if (selection->renditions.empty()) {
     return catalog_.FinishKept(task, inspected.has_value() ? &*inspected : nullptr,
                                selection->reason);
@@ -168,12 +176,12 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   request.watermark = preferences->watermark;
   request.sidecar_xmp = ReadSidecar(task.sidecar_path);
   const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
-  if (absl::IsCancelled(made.status())) return made.status();
+  if (IsNoVerdict(made.status())) return made.status();
   // A file that was written meanwhile may well look broken.
   if (absl::IsAborted(made.status()) || !IsAsSettled(fd.get(), task.stamp)) {
     return Unsettled(task, stop);
   }
-  if (!made.ok()) return Failed(task, made.status(), /*unreadable=*/false);
+  if (!made.ok()) return Failed(task, made.status(), absl::IsDataLoss(made.status()));
   RenderTask done = task;
   done.recipe = selection->Recipe();
   done.reason = selection->reason;
