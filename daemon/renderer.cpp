@@ -17,6 +17,11 @@
 namespace proofline::studio {
 namespace {
 
+// The pool says nothing of the picture: it was told to stop, or could start no worker.
+bool IsNoVerdict(const absl::Status& status) {
+  return absl::IsCancelled(status) || absl::IsUnavailable(status);
+}
+
 bool IsAsSettled(int fd, const FileStamp& stamp) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return false;
@@ -98,7 +103,8 @@ void Renderer::Run(const std::stop_token& stop) {
       continue;
     }
     if (!stop.stop_requested()) {
-      // The disk of the catalog fails: nothing is lost, and trying again at once helps nobody.
+      // The disk of the catalog fails, or no worker starts: nothing is lost, and trying again at
+      // once helps nobody.
       spdlog::error("the photo {} waits: {}", Readable(task->path), base::ToStd(status.message()));
       base::WaitFor(stop, backoff.Next());
     }
@@ -164,7 +170,7 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   const std::shared_ptr<const Preferences> preferences = catalog_.preferences();
   const absl::StatusOr<Selection> selection =
       SelectFor(*preferences, task, fd.get(), sidecar, stop, inspected);
-  if (absl::IsCancelled(selection.status())) return selection.status();
+  if (IsNoVerdict(selection.status())) return selection.status();
   if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
   if (!selection.ok()) {
     return Failed(task, selection.status(), IsReadFailure(selection.status()));
@@ -179,7 +185,7 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   request.watermark = preferences->watermark;
   request.sidecar_xmp = std::move(sidecar);
   const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
-  if (absl::IsCancelled(made.status())) return made.status();
+  if (IsNoVerdict(made.status())) return made.status();
   // A file that was written meanwhile may well look broken.
   if (absl::IsAborted(made.status()) || !IsAsSettled(fd.get(), task.stamp)) {
     return Unsettled(task, stop);

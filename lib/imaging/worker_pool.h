@@ -34,8 +34,11 @@ namespace proofline::imaging {
 //   ResourceExhausted   it is above the limits of pixels, bytes or memory
 //   DeadlineExceeded    it took longer than the time limit, twice
 //   Internal            it made the decoder crash, twice
-//   FailedPrecondition  the worker program cannot be started, or the picture cannot give what is
-//                       asked (a camera RAW of an unknown kind, without a preview of the size)
+//   FailedPrecondition  the picture cannot give what is asked (a camera RAW of an unknown kind,
+//                       without a preview of the size)
+//   DataLoss            the file could not be read to its end
+//   Unavailable         no worker process could be started or spoken to (memory, descriptors, the
+//                       program itself): not the picture's fault; ask again later
 //   Aborted             the file changed or became shorter while it was read: not the picture's
 //                       fault; ask again when it has settled
 //   Cancelled           `stop` was requested
