@@ -340,7 +340,8 @@ absl::Status Catalog::HostOpened(std::int64_t last_sequence,
     // What the stream before carried beyond this has not arrived.
     const bool in_doubt =
         last_sequence > given || last_sequence < acknowledged || unsure_sequence > acknowledged;
-    std::erase_if(carried_, [&](const auto& one) { return in_doubt || one.second > last_sequence; });
+    std::erase_if(carried_,
+                  [&](const auto& one) { return in_doubt || one.second > last_sequence; });
   }
   if (last_sequence > given) {
     spdlog::warn(

@@ -237,8 +237,7 @@ absl::StatusOr<bool> Catalog::FinishIfKnown(const RenderTask& task, const base::
     if (twin->has_value()) {
       absl::Status status = MergeInto(transaction, photo, **std::move(twin));
       if (!status.ok()) return status;
-    } else if (!photo.stale() && photo.digest() == digest.bytes() &&
-               photo.renditions_size() > 0) {
+    } else if (!photo.stale() && photo.digest() == digest.bytes() && photo.renditions_size() > 0) {
       // Saved again as it was, or given a new time: nothing to make, perhaps something to send.
       photo.set_ticket(0);
       photo.set_digest_current(true);

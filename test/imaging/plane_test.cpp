@@ -98,7 +98,8 @@ TEST_CASE("halving averages, and an odd last sample stands for two") {
   CHECK(Halved(plane, false, true).row(0)[3] == (3 + 19 + 1) / 2);
 }
 
-TEST_CASE("sharpening lifts a point off its neighbours, and leaves even areas and edges of slopes") {
+TEST_CASE(
+    "sharpening lifts a point off its neighbours, and leaves even areas and edges of slopes") {
   Plane plane({7, 5});
   plane.Fill(100);
   plane.row(2)[3] = 164;
