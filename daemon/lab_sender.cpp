@@ -351,6 +351,7 @@ absl::Status LabSender::Follow(const std::stop_token& stop, bool& heard) {
   rpc::ClientCall call(stop, kFeedLasts);
   pb::FollowJobsRequest request;
   request.set_after_revision(book_.JobFeedRevision(lab_));
+  request.set_device(catalog_.device().ToString());
   const auto stream = stub_->FollowJobs(call.context(), request);
   absl::Status failure;
   pb::FollowJobsResponse response;
