@@ -175,7 +175,9 @@ void AddStudioPictureVerbs(CLI::App& group, Program& program, const Target& targ
         return Straighten(program, *target, *straighten_flags);
       });
   straighten->add_option("photos", straighten_flags->photos, kPhotosHelp)->required();
-  straighten->add_option("--by", straighten_flags->by, "Clockwise degrees, -45 to 45; 0 drops it")
+  straighten
+      ->add_option("--by", straighten_flags->by,
+                   "Clockwise degrees from the unstraightened picture, -45 to 45; 0 drops it")
       ->required();
 
   auto crop_flags = std::make_shared<CropFlags>();

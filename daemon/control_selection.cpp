@@ -190,7 +190,7 @@ grpc::ServerUnaryReactor* ControlService::ExplainSelection(
 grpc::ServerUnaryReactor* ControlService::GetGalleryContactSheet(
     grpc::CallbackServerContext* context, const pb::GetGalleryContactSheetRequest* request,
     pb::GetGalleryContactSheetResponse* response) {
-  return rpc::AnswerOn(executor_, context, response,
+  return rpc::AnswerOn(sheet_executor_, context, response,
                        [this, request] { return ContactSheet(*request); });
 }
 

@@ -38,12 +38,14 @@ ControlService::ControlService(const Parts& parts)
       customers_(parts.catalog),
       start_time_(base::RealClock().WallNow()),
       executor_(/*threads=*/2, /*max_waiting=*/256),
+      sheet_executor_(/*threads=*/1, /*max_waiting=*/16),
       rebuild_executor_(/*threads=*/1, /*max_waiting=*/16),
       thread_([this](const std::stop_token& stop) { RunWatchers(stop); }) {}
 
 ControlService::~ControlService() {
   Stop();
   executor_.Stop();
+  sheet_executor_.Stop();
   rebuild_executor_.Stop();
 }
 

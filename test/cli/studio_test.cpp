@@ -173,13 +173,16 @@ TEST_CASE("set changes exactly what its flags name, in one call for all") {
 TEST_CASE("set takes lists of keywords, clears fields, and says what is wrong") {
   Line line;
   REQUIRE(line.Run({"set", "Summer/p2", "--keywords", "one, two", "--clear", "caption", "--clear",
-                    "fields.class", "--customer", "K-7", "--and-later"})
+                    "fields.class", "--customer", "K-7", "--copyright", "Ann", "--location", "Rome",
+                    "--and-later"})
               .exit_code == 0);
   const v1::BatchUpdateLocalPhotosRequest batch = line.studio.batches.at(0);
   CHECK(batch.values().metadata().keywords_size() == 2);
   CHECK(batch.values().metadata().keywords(1) == "two");
   CHECK(batch.values().metadata().customer_reference() == "K-7");
-  CHECK(batch.update_mask().paths_size() == 4);
+  CHECK(batch.values().metadata().copyright() == "Ann");
+  CHECK(batch.values().metadata().location() == "Rome");
+  CHECK(batch.update_mask().paths_size() == 6);
   CHECK(batch.and_later());
   REQUIRE(line.Run({"set", "Summer", "--add-keyword", "x", "--remove-keyword", "y"}).exit_code ==
           0);
