@@ -14,6 +14,7 @@
 #include "lib/imaging/jpeg_header.h"
 #include "lib/imaging/metadata.h"
 #include "lib/imaging/pixel_steps.h"
+#include "lib/imaging/planar_rendition.h"
 #include "lib/imaging/raw_preview.h"
 #include "lib/imaging/raw_tone.h"
 #include "lib/imaging/vips_runtime.h"
@@ -223,6 +224,9 @@ void Picture::TakeMetadata(const VImage& lazy) {
 }
 
 absl::Status Picture::OpenRaw(const PictureLimits& limits) {
+  // What the whole file no longer has, its previews cannot stand for; and decoders of sensor data
+  // go on with zeros.
+  if (LooksCutShort(bytes_, format_)) return EndsTooEarly(format_);
   Metadata metadata = ReadMetadata(bytes_, format_);
   absl::StatusOr<RawHeader> header = ReadRawHeader(bytes_, limits.max_pixels);
   if (absl::IsResourceExhausted(header.status())) return header.status();
@@ -239,11 +243,6 @@ absl::Status Picture::OpenRaw(const PictureLimits& limits) {
   }
   facts_.orientation = metadata.orientation.value_or(raw_.orientation);
   turn_ = TurnForOrientation(facts_.orientation);
-  // What the whole file no longer has, its previews cannot stand for.
-  if (LooksCutShort(bytes_, format_)) {
-    if (!developable_.ok()) return EndsTooEarly(format_);
-    jpegs.clear();
-  }
   TakePreviews(std::move(jpegs), limits);
   if (!developable_.ok()) {
     // A picture to look at is better than none; a thumbnail is not.
@@ -395,10 +394,16 @@ VImage Picture::RenderStraightened(const RenderPlan& plan) const {
 absl::StatusOr<VImage> Picture::RenderPreview(const Preview& preview,
                                               const RenderPlan& plan) const {
   Picture picture(preview.jpeg, ImageFormat::kJpeg);
+  picture.facts_.format = std::string(FormatName(ImageFormat::kJpeg));
   picture.stored_ = preview.stored;
   picture.assumed_ = assumed_;
   RenderPlan of_preview = plan;
   of_preview.turn = ThenRotate(preview.turn, (plan.turn.quarters - turn_.quarters) * 90);
+  try {
+    if (std::optional<VImage> made = RenderPlanar(preview.jpeg, picture, of_preview)) return *made;
+  } catch (const vips::VError&) {
+    vips_error_clear();
+  }
   return picture.Render(of_preview);
 }
 
