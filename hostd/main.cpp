@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/cleanup/cleanup.h"
 #include "hostd/access.h"
 #include "hostd/admin_service.h"
 #include "hostd/host_config.h"
@@ -63,6 +64,13 @@ absl::Status Run(const HostConfig& config, base::RunningProgram& program) {
   EnrolmentService enrolment;
   StorefrontService storefront({**store, access, feed, streams, storefront_executor, metrics});
   AdminService admin({**store, access, streams, admin_executor});
+  // Also when starting fails: servers go first, then what they have begun, then what that needs.
+  const absl::Cleanup finish_begun = [&] {
+    feed_executor.Stop();
+    storefront_executor.Stop();
+    sync_executor.Stop();
+    admin_executor.Stop();
+  };
 
   const auto sync_server =
       rpc::Server::Start(rpc::ServingOptions(config.serving, config.sync_address, "sync.address"),

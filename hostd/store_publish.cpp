@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "hostd/kept_refusals.h"
 #include "hostd/record_text.h"
 #include "hostd/rendition_value.h"
 #include "hostd/shared_headers.h"
@@ -20,9 +21,6 @@ namespace proofline::host {
 namespace pb = proofline::v1;
 
 namespace {
-
-// Refusals kept for a device that may not have heard them.
-constexpr int kKeptRefusals = 100;
 
 const record::StoredRendition* FindKind(const record::PhotoRecord& record, pb::RenditionKind kind) {
   for (const record::StoredRendition& rendition : record.renditions()) {
@@ -353,28 +351,6 @@ Applied Apply(Transaction& tx, const PackContext& pack, PublishedChange& change)
       break;
   }
   return std::optional<Refused>(Refuse(change.refusal.reason(), change.refusal.message()));
-}
-
-// Drops the kept refusals of a photo.
-bool ForgetRefusals(record::RefusalsRecord& kept, std::string_view photo) {
-  auto& list = *kept.mutable_refusals();
-  const auto end = std::remove_if(list.begin(), list.end(), [&](const record::KeptRefusal& one) {
-    return !photo.empty() && one.photo() == photo;
-  });
-  const bool any = end != list.end();
-  list.erase(end, list.end());
-  return any;
-}
-
-void KeepRefusal(record::RefusalsRecord& kept, const pb::PublishRefusal& refusal,
-                 const std::string& photo) {
-  record::KeptRefusal& keep = *kept.add_refusals();
-  *keep.mutable_refusal() = refusal;
-  keep.set_photo(photo);
-  const int too_many = kept.refusals_size() - kKeptRefusals;
-  if (too_many <= 0) return;
-  kept.set_dropped_sequence(kept.refusals(too_many - 1).refusal().sequence());
-  kept.mutable_refusals()->DeleteSubrange(0, too_many);
 }
 
 pb::PublishRefusal RefusalOf(std::int64_t sequence, const Refused& refused) {

@@ -107,7 +107,13 @@ absl::StatusOr<pb::Job> IntakeService::Create(const pb::CreateJobRequest& reques
                                                            config_.products, config_.max_original);
   if (!job.ok()) return job.status();
   const Missing missing = MissingOriginals(studio, job->items, spool_);
-  if (absl::Status room = spool_.CheckRoom(missing.bytes); !room.ok()) return room;
+  if (absl::Status room = spool_.CheckRoom(missing.bytes); !room.ok()) {
+    // A job that the lab has already, or has finished, needs no room to be told of.
+    const absl::StatusOr<JobView> known = store_.Find(*job);
+    if (absl::IsNotFound(known.status())) return room;
+    if (!known.ok()) return known.status();
+    return Message(*known);
+  }
   const absl::StatusOr<JobView> view = store_.Create(*job);
   if (!view.ok()) return view.status();
   base::KillPoint("lab.intake.created");

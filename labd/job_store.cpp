@@ -156,19 +156,27 @@ absl::StatusOr<record::Item> JobStore::GetItem(std::string_view job, int line) c
   return item;
 }
 
+absl::StatusOr<JobView> JobStore::Known(const NewJob& job) const {
+  const absl::StatusOr<std::string> known =
+      database_.Get(keys::kIdentity, keys::Identity(job.studio, job.order, job.device));
+  if (!known.ok()) return known.status();
+  absl::StatusOr<JobView> view = Load(*known);
+  if (absl::IsNotFound(view.status())) return Remembered(*known, job);
+  if (!view.ok() || AskedFor(view->items) == AskedFor(job.items)) return view;
+  return JobDiffers(*known);
+}
+
+absl::StatusOr<JobView> JobStore::Find(const NewJob& job) const {
+  const std::lock_guard lock(mutex_);
+  return Known(job);
+}
+
 absl::StatusOr<JobView> JobStore::Create(const NewJob& job) {
   const bool reprint = !job.reprint_of.empty();
-  const std::string identity = keys::Identity(job.studio, job.order, job.device);
   const std::lock_guard lock(mutex_);
   if (!reprint) {
-    const absl::StatusOr<std::string> known = database_.Get(keys::kIdentity, identity);
-    if (known.ok()) {
-      absl::StatusOr<JobView> view = Load(*known);
-      if (absl::IsNotFound(view.status())) return Remembered(*known, job);
-      if (!view.ok() || AskedFor(view->items) == AskedFor(job.items)) return view;
-      return JobDiffers(*known);
-    }
-    if (!absl::IsNotFound(known.status())) return known.status();
+    absl::StatusOr<JobView> known = Known(job);
+    if (!absl::IsNotFound(known.status())) return known;
   }
   JobView view;
   view.job.set_id(base::NewId());
@@ -188,7 +196,9 @@ absl::StatusOr<JobView> JobStore::Create(const NewJob& job) {
     if (!digest.ok()) return digest.status();
     batch.Put(keys::kNeeds, keys::Needs(job.studio, *digest, view.job.id()), "");
   }
-  if (!reprint) batch.Put(keys::kIdentity, identity, view.job.id());
+  if (!reprint) {
+    batch.Put(keys::kIdentity, keys::Identity(job.studio, job.order, job.device), view.job.id());
+  }
   return Store(nullptr, std::move(view), std::move(batch));
 }
 

@@ -72,6 +72,8 @@ class JobStore {
   // The job of this studio, order and device: a new one, or the one there is, or what is known of
   // the one there was. AlreadyExists (reason JOB_DIFFERS) when that one has other items.
   absl::StatusOr<JobView> Create(const NewJob& job);
+  // The same, but NotFound instead of a new one.
+  absl::StatusOr<JobView> Find(const NewJob& job) const;
 
   // NotFound (reason JOB_NOT_FOUND).
   absl::StatusOr<JobView> Get(std::string_view job) const;
@@ -123,6 +125,8 @@ class JobStore {
   // Writes what differs between the two; `before` is null for a new job. Lock held.
   absl::StatusOr<JobView> Store(const JobView* before, JobView after, kv::Batch batch);
   absl::Status Commit(JobView& view, kv::Batch batch, bool in_feed);
+  // As Find; lock held.
+  absl::StatusOr<JobView> Known(const NewJob& job) const;
   // The answer to a job that was removed and is brought again.
   absl::StatusOr<JobView> Remembered(std::string_view id, const NewJob& job) const;
   absl::StatusOr<bool> IsKnownToDevice(const record::Job& job) const;

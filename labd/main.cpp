@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "labd/control_service.h"
 #include "labd/file_printer.h"
 #include "labd/intake_service.h"
@@ -97,6 +98,8 @@ absl::Status Run(const LabConfig& config, base::RunningProgram& program) {
   PrintQueue queue(**store, **spool, **pool, config.products, metrics, *std::move(printers));
   IntakeService intake(config, *access, **store, **spool, executor, metrics);
   ControlService control(config, PROOFLINE_VERSION, clock, **store, **spool, queue, executor);
+  // Also when starting fails: servers go first, then what they have begun, then what that needs.
+  const absl::Cleanup finish_begun = [&] { executor.Stop(); };
 
   if (absl::Status recovered = queue.Recover(); !recovered.ok()) return recovered;
   const auto intake_server = rpc::Server::Start(

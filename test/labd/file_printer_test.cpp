@@ -79,7 +79,7 @@ TEST_CASE("each copy becomes a file beside a ticket that says what it is") {
   CHECK(ticket.find("\"width_px\": 1200") != std::string::npos);
 }
 
-TEST_CASE("printing again after a crash gives the same files") {
+TEST_CASE("printing again from the beginning gives the same files") {
   Setup setup;
   FilePrinter printer(setup.folder / "out");
   setup.Print(printer, 2);

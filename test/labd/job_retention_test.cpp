@@ -233,6 +233,28 @@ TEST_CASE("a follower's word is stored, and a removed job comes back to its stud
   CHECK(pages == 1);
 }
 
+TEST_CASE("a lab without room still tells of the jobs it has") {
+  const test::TempDir folder;
+  LabProcess lab(folder / "lab",
+                 "[[printer]]\nid = \"files\"\nkind = \"file\"\nfolder = \"out\"\n"
+                 "[[product]]\nid = \"p4x6\"\nname = \"Print\"\npaper = \"4x6in\"\nppi = 72\n"
+                 "printers = [\"files\"]\n",
+                 "limits.spool = \"3MiB\"\n");
+  lab.Start();
+  std::vector<std::string> pictures;
+  std::vector<pb::Job> jobs(3);
+  for (int i = 0; i < 3; ++i) {
+    pictures.push_back(test::Picture(900, 400, i + 1));
+    REQUIRE(lab.Create(LabProcess::Request(base::Concat(i), {pictures.back()}), jobs[i]).ok());
+    if (i > 0) REQUIRE(lab.Upload(jobs[i].name(), pictures.back()).complete);
+  }
+  pb::Job again;
+  REQUIRE(lab.Create(LabProcess::Request("0", {pictures[0]}), again).ok());
+  CHECK(again.name() == jobs[0].name());
+  CHECK(lab.Create(LabProcess::Request("3", {pictures[0]}), again).error_code() ==
+        grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
 TEST_CASE("wrong originals do not use up the spool's room") {
   const test::TempDir folder;
   LabProcess lab(folder / "lab",

@@ -430,6 +430,9 @@ TEST_CASE("a client that does not read loses its stream, one that is told nothin
   CHECK(quiet->Read(&event));
   silent->Finish(absl::OkStatus());
   CHECK(quiet->Finish().ok());
+  int read = 0;
+  while (reader->Read(&event)) ++read;
+  CHECK(read < 4);
   CHECK_FALSE(reader->Finish().ok());
 }
 
