@@ -203,6 +203,7 @@ TEST_CASE("a contact sheet that cannot be made says why") {
 
   Control without;
   without.studio.Add("g/1.jpg", "1");
+  request.set_name(GalleryOf(without.Photo("g/1.jpg")));
   CHECK(absl::IsFailedPrecondition(without.Call(&Stub::GetGalleryContactSheet, request, sheet)));
 }
 
