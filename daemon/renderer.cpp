@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "lib/base/backoff.h"
 #include "lib/base/file.h"
@@ -15,6 +16,11 @@
 
 namespace proofline::studio {
 namespace {
+
+// The pool says nothing of the picture: it was told to stop, or could start no worker.
+bool IsNoVerdict(const absl::Status& status) {
+  return absl::IsCancelled(status) || absl::IsUnavailable(status);
+}
 
 bool IsAsSettled(int fd, const FileStamp& stamp) {
   struct stat status {};
@@ -50,6 +56,12 @@ std::string ReadSidecar(const std::string& path) {
     spdlog::warn("{}; the photo is read without it", base::ToStd(xmp.status().message()));
   }
   return {};
+}
+
+// The disk or share could not give the file, which says nothing about the picture in it.
+bool IsReadFailure(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDataLoss(status) ||
+         absl::IsPermissionDenied(status) || absl::IsNotFound(status);
 }
 
 }  // namespace
@@ -91,7 +103,8 @@ void Renderer::Run(const std::stop_token& stop) {
       continue;
     }
     if (!stop.stop_requested()) {
-      // The disk of the catalog fails: nothing is lost, and trying again at once helps nobody.
+      // The disk of the catalog fails, or no worker starts: nothing is lost, and trying again at
+      // once helps nobody.
       spdlog::error("the photo {} waits: {}", Readable(task->path), base::ToStd(status.message()));
       base::WaitFor(stop, backoff.Next());
     }
@@ -120,11 +133,12 @@ absl::Status Renderer::Failed(const RenderTask& task, const absl::Status& why, b
 
 absl::StatusOr<Selection> Renderer::SelectFor(const Preferences& preferences,
                                               const RenderTask& task, int original,
+                                              const std::string& sidecar,
                                               const std::stop_token& stop,
                                               std::optional<imaging::ImageFacts>& inspected) {
   Selection selection = Select(task.facts, preferences);
   if (!selection.needs_inspection) return selection;
-  absl::StatusOr<imaging::ImageFacts> facts = pool_.Inspect(original, stop);
+  absl::StatusOr<imaging::ImageFacts> facts = pool_.Inspect(original, stop, sidecar);
   if (!facts.ok()) return facts.status();
   inspected = *std::move(facts);
   return Select(catalog_.FactsAfter(task, *inspected), preferences);
@@ -151,13 +165,16 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
     if (*known) return absl::OkStatus();
   }
 
+  std::string sidecar = ReadSidecar(task.sidecar_path);
   std::optional<imaging::ImageFacts> inspected;
   const std::shared_ptr<const Preferences> preferences = catalog_.preferences();
   const absl::StatusOr<Selection> selection =
-      SelectFor(*preferences, task, fd.get(), stop, inspected);
-  if (absl::IsCancelled(selection.status())) return selection.status();
+      SelectFor(*preferences, task, fd.get(), sidecar, stop, inspected);
+  if (IsNoVerdict(selection.status())) return selection.status();
   if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
-  if (!selection.ok()) return Failed(task, selection.status(), /*unreadable=*/false);
+  if (!selection.ok()) {
+    return Failed(task, selection.status(), IsReadFailure(selection.status()));
+  }
   if (selection->renditions.empty()) {
     return catalog_.FinishKept(task, inspected.has_value() ? &*inspected : nullptr,
                                selection->reason);
@@ -166,14 +183,14 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   request.specs = selection->renditions;
   request.edit = task.edit;
   request.watermark = preferences->watermark;
-  request.sidecar_xmp = ReadSidecar(task.sidecar_path);
+  request.sidecar_xmp = std::move(sidecar);
   const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
-  if (absl::IsCancelled(made.status())) return made.status();
+  if (IsNoVerdict(made.status())) return made.status();
   // A file that was written meanwhile may well look broken.
   if (absl::IsAborted(made.status()) || !IsAsSettled(fd.get(), task.stamp)) {
     return Unsettled(task, stop);
   }
-  if (!made.ok()) return Failed(task, made.status(), /*unreadable=*/false);
+  if (!made.ok()) return Failed(task, made.status(), IsReadFailure(made.status()));
   RenderTask done = task;
   done.recipe = selection->Recipe();
   done.reason = selection->reason;

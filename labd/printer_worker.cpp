@@ -218,8 +218,10 @@ void PrinterWorker::Render(const ItemKey& key, const std::stop_token& stop) {
   absl::Status status = page.status();
   if (page.ok()) status = parts_.spool.WritePage(item->id(), *page);
   base::KillPoint("lab.print.page_written");
-  const bool full = absl::IsResourceExhausted(status) && page.ok();
-  if (full) SetHealth({true, false, Sentence(status)});
+  // No room for the page, or no worker for it: neither is the picture's fault.
+  const bool later =
+      (absl::IsResourceExhausted(status) && page.ok()) || absl::IsUnavailable(page.status());
+  if (later) SetHealth({true, false, Sentence(status)});
   const bool stored = Settle(
       key,
       [&](record::Item& now) -> absl::Status {
@@ -228,7 +230,7 @@ void PrinterWorker::Render(const ItemKey& key, const std::stop_token& stop) {
         }
         if (status.ok()) {
           Put(now, pb::ITEM_STATE_RENDERED, "");
-        } else if (full) {
+        } else if (later) {
           now.clear_printer();
           Put(now, pb::ITEM_STATE_READY, Sentence(status));
         } else {
@@ -239,12 +241,12 @@ void PrinterWorker::Render(const ItemKey& key, const std::stop_token& stop) {
         return absl::OkStatus();
       },
       stop);
-  if (stored && !status.ok() && !full) {
+  if (stored && !status.ok() && !later) {
     failed_.Increment();
     spdlog::warn("line {} of jobs/{} failed: {}", key.line, key.job, Sentence(status));
   }
   if (!stored && page.ok()) parts_.spool.RemovePage(item->id());
-  if (full) base::WaitFor(stop, kRetryInterval);
+  if (later) base::WaitFor(stop, kRetryInterval);
   base::KillPoint("lab.print.rendered");
 }
 
@@ -387,6 +389,11 @@ bool PrinterWorker::End(const ItemKey& key, const PrintOutcome& outcome, int tri
   const bool settled = Settle(
       key,
       [&](record::Item& now) {
+        // Stored at an earlier try, of which only the job's own last step failed.
+        if (now.state() != pb::ITEM_STATE_PRINTING) {
+          item = now;
+          return absl::OkStatus();
+        }
         switch (outcome.result) {
           case PrintResult::kPrinted:
             now.set_copies_done(now.copies_done() + copies);

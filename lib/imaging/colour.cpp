@@ -2,6 +2,7 @@
 
 #include <lcms2.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,12 +33,11 @@ VipsInterpretation Guess(const VImage& picture) {
   return wide ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W;
 }
 
-bool HasUsefulProfile(const VImage& picture) {
-  if (picture.get_typeof(VIPS_META_ICC_NAME) == 0) return false;
+std::string ProfileOf(const VImage& picture) {
+  if (picture.get_typeof(VIPS_META_ICC_NAME) == 0) return {};
   size_t size = 0;
   const void* data = picture.get_blob(VIPS_META_ICC_NAME, &size);
-  const std::string_view profile(static_cast<const char*>(data), size);
-  return picture.interpretation() == VIPS_INTERPRETATION_CMYK || !IsSrgb(profile);
+  return {static_cast<const char*>(data), size};
 }
 
 // A profile of the colour space that Adobe RGB (1998) is; empty if it cannot be made.
@@ -59,12 +59,63 @@ std::string MakeAdobeRgbProfile() {
   return bytes;
 }
 
-VImage AsAdobeRgb(const VImage& picture) {
+const std::string& AdobeRgbProfile() {
   static const std::string profile = MakeAdobeRgbProfile();
-  if (profile.empty()) return picture;
-  VImage tagged = picture.copy();
-  tagged.set(VIPS_META_ICC_NAME, nullptr, const_cast<char*>(profile.data()), profile.size());
-  return tagged;
+  return profile;
+}
+
+// Common offset printing.
+const std::string& UsualCmykProfile() {
+  static const std::string profile = [] {
+    VipsBlob* blob = nullptr;
+    if (vips_profile_load("cmyk", &blob, nullptr) != 0 || blob == nullptr) throw vips::VError();
+    size_t size = 0;
+    const void* data = vips_blob_get(blob, &size);
+    std::string bytes(static_cast<const char*>(data), size);
+    vips_area_unref(VIPS_AREA(blob));
+    return bytes;
+  }();
+  return profile;
+}
+
+std::optional<ProfileTransform::Pixels> PixelsOf(const VImage& picture) {
+  if (picture.format() != VIPS_FORMAT_UCHAR || picture.coding() != VIPS_CODING_NONE) {
+    return std::nullopt;
+  }
+  switch (picture.interpretation()) {
+    case VIPS_INTERPRETATION_sRGB:
+    case VIPS_INTERPRETATION_RGB:
+      if (picture.bands() == 3) return ProfileTransform::Pixels::kRgb;
+      break;
+    case VIPS_INTERPRETATION_B_W:
+      if (picture.bands() == 1) return ProfileTransform::Pixels::kGrey;
+      break;
+    case VIPS_INTERPRETATION_CMYK:
+      if (picture.bands() == 4) return ProfileTransform::Pixels::kCmyk;
+      break;
+    default:
+      break;
+  }
+  return std::nullopt;
+}
+
+VImage Through(const ProfileTransform& transform, const VImage& picture) {
+  const VImage from = picture.copy_memory();
+  VImage to = VImage::new_memory();
+  vips_image_init_fields(to.get_image(), from.width(), from.height(), 3, VIPS_FORMAT_UCHAR,
+                         VIPS_CODING_NONE, VIPS_INTERPRETATION_sRGB, 1, 1);
+  if (vips_image_write_prepare(to.get_image()) != 0) throw vips::VError();
+  for (int y = 0; y < from.height(); ++y) {
+    transform.Convert(VIPS_IMAGE_ADDR(from.get_image(), 0, y),
+                      VIPS_IMAGE_ADDR(to.get_image(), 0, y),
+                      static_cast<std::size_t>(from.width()));
+  }
+  return to;
+}
+
+bool IsSrgb(const std::string& profile) {
+  const auto transform = ProfileTransform::For(profile, ProfileTransform::Pixels::kRgb);
+  return transform != nullptr && transform->changes_nothing();
 }
 
 VImage ThroughProfile(const VImage& picture) {
@@ -85,9 +136,24 @@ VImage WithoutProfile(VImage picture) {
   return picture.cast(VIPS_FORMAT_UCHAR).copy_memory();
 }
 
-VImage Converted(const VImage& picture) {
+// Pixels of 8 bits. Nothing if they stay as they are.
+std::shared_ptr<const ProfileTransform> TransformFor(const std::string& profile,
+                                                     ProfileTransform::Pixels pixels) {
+  std::shared_ptr<const ProfileTransform> transform;
+  if (!profile.empty()) transform = ProfileTransform::For(profile, pixels);
+  if (transform == nullptr && pixels == ProfileTransform::Pixels::kCmyk) {
+    transform = ProfileTransform::For(UsualCmykProfile(), pixels);
+  }
+  return transform == nullptr || transform->changes_nothing() ? nullptr : transform;
+}
+
+VImage Converted(const VImage& picture, const std::string& profile) {
+  if (const std::optional<ProfileTransform::Pixels> pixels = PixelsOf(picture)) {
+    const std::shared_ptr<const ProfileTransform> transform = TransformFor(profile, *pixels);
+    return transform != nullptr ? Through(*transform, picture) : WithoutProfile(picture);
+  }
   const bool cmyk = picture.interpretation() == VIPS_INTERPRETATION_CMYK;
-  if (cmyk || HasUsefulProfile(picture)) {
+  if (cmyk || (!profile.empty() && !IsSrgb(profile))) {
     try {
       return ThroughProfile(picture);
     } catch (const vips::VError&) {
@@ -120,14 +186,22 @@ VImage OnWhite(VImage picture) {
                              ->set("background", std::vector<double>(colours, white)));
 }
 
-bool IsSrgb(std::string_view profile) {
-  return profile.find("sRGB IEC61966-2.1") != std::string_view::npos;
+std::shared_ptr<const ProfileTransform> RgbToSrgb(std::string_view profile, AssumedColour assumed) {
+  if (!profile.empty()) return TransformFor(std::string(profile), ProfileTransform::Pixels::kRgb);
+  if (assumed == AssumedColour::kSrgb) return nullptr;
+  return TransformFor(AdobeRgbProfile(), ProfileTransform::Pixels::kRgb);
 }
 
 VImage ToSrgb(const VImage& picture, AssumedColour assumed) {
-  const bool adobe_rgb = assumed == AssumedColour::kAdobeRgb && picture.bands() == 3 &&
-                         picture.get_typeof(VIPS_META_ICC_NAME) == 0;
-  VImage converted = Converted(adobe_rgb ? AsAdobeRgb(picture) : picture);
+  std::string profile = ProfileOf(picture);
+  VImage tagged = picture;
+  if (profile.empty() && assumed == AssumedColour::kAdobeRgb && picture.bands() == 3) {
+    profile = AdobeRgbProfile();
+    tagged = picture.copy();
+    vips_image_set_blob_copy(tagged.get_image(), VIPS_META_ICC_NAME, profile.data(),
+                             profile.size());
+  }
+  VImage converted = Converted(tagged, profile);
   if (converted.bands() == 3) return converted;
   // Grey that stayed grey.
   const VImage grey = converted.extract_band(0);

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vips/vips8>
+
+#include "lib/imaging/profile_transform.h"
 
 namespace proofline::imaging {
 
@@ -12,14 +15,16 @@ namespace proofline::imaging {
 // Throws vips::VError.
 vips::VImage OnWhite(vips::VImage picture);
 
-// Whether a profile says that pixels are sRGB already: nearly every camera file has this one.
-bool IsSrgb(std::string_view profile);
-
 // What colours are that come without a profile.
 enum class AssumedColour : std::uint8_t {
   kSrgb,
   kAdobeRgb,  // as cameras say in EXIF instead of embedding a profile
 };
+
+// What brings RGB pixels of 8 bits to sRGB that come with this profile, or with none if it is
+// empty. Null if nothing has to be done: they are sRGB (nearly every camera file has such a
+// profile), or the profile is of no use.
+std::shared_ptr<const ProfileTransform> RgbToSrgb(std::string_view profile, AssumedColour assumed);
 
 // Three bands of 8 bits in sRGB, in memory: 16 bit pictures lose their lower bits here and nowhere
 // before. The embedded profile is used where there is a usable one. CMYK without a profile is taken

@@ -1,66 +1,47 @@
 #include "lib/imaging/image_format.h"
 
 #include <algorithm>
-#include <optional>
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "lib/imaging/tiff_directories.h"
 
 namespace proofline::imaging {
 namespace {
 
 using namespace std::string_view_literals;
 
-// Reads numbers of a TIFF-like file in its own byte order; every read is checked.
-class TiffReader {
- public:
-  explicit TiffReader(std::string_view bytes)
-      : bytes_(bytes), little_endian_(bytes.starts_with("II")) {}
-
-  std::optional<std::uint32_t> Number(std::size_t at, std::size_t size) const {
-    if (at > bytes_.size() || bytes_.size() - at < size) return std::nullopt;
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::size_t from = little_endian_ ? at + size - 1 - i : at + i;
-      value = value << 8 | static_cast<std::uint8_t>(bytes_[from]);
-    }
-    return value;
-  }
-
- private:
-  std::string_view bytes_;
-  bool little_endian_;
-};
-
-// Whether the first directory describes sensor data, or a preview of such data elsewhere.
+// Whether any directory describes sensor data, or the first one a preview of such data elsewhere.
 bool IsRawTiff(std::string_view bytes) {
-  constexpr std::uint32_t kNewSubfileType = 254;
-  constexpr std::uint32_t kCompression = 259;
-  constexpr std::uint32_t kPhotometric = 262;
-  constexpr std::uint32_t kSubDirectories = 330;
-  constexpr std::uint32_t kDngVersion = 50706;
-  constexpr std::size_t kEntrySize = 12;
+  constexpr std::uint64_t kNewSubfileType = 254;
+  constexpr std::uint64_t kCompression = 259;
+  constexpr std::uint64_t kPhotometric = 262;
+  constexpr std::uint64_t kSubDirectories = 330;
+  constexpr std::uint64_t kDngVersion = 50706;
+  // Colour filter array and linear raw.
+  constexpr std::array<double, 2> kRawPhotometric = {32803, 34892};
+  // Sony, Epson, Samsung, Nikon, Kodak and Pentax.
+  constexpr std::array<double, 6> kRawCompression = {32767, 32769, 32770, 34713, 65000, 65535};
 
-  const TiffReader reader(bytes);
-  const auto directory = reader.Number(4, 4);
-  const auto entries = directory ? reader.Number(*directory, 2) : std::nullopt;
-  if (!entries) return false;
-  bool reduced = false;
-  bool has_sub_directories = false;
-  for (std::uint32_t i = 0; i < *entries; ++i) {
-    const std::size_t at = std::size_t{*directory} + 2 + i * kEntrySize;
-    const auto tag = reader.Number(at, 2);
-    const auto type = reader.Number(at + 2, 2);
-    if (!tag || !type) return false;
-    const auto value = reader.Number(at + 8, *type == 3 ? 2 : 4);
-    if (!value) return false;
-    if (*tag == kDngVersion) return true;
-    if (*tag == kSubDirectories) has_sub_directories = true;
-    if (*tag == kNewSubfileType) reduced = (*value & 1) != 0;
-    // Colour filter array and linear raw.
-    if (*tag == kPhotometric && (*value == 32803 || *value == 34892)) return true;
-    // Sony, Nikon and Pentax.
-    if (*tag == kCompression && (*value == 32767 || *value == 34713 || *value == 65535))
+  const TiffDirectories tiff(bytes);
+  const auto first_of = [&](std::uint64_t directory, std::uint64_t tag) {
+    const std::vector<double> values = tiff.Values(directory, tag);
+    return values.empty() ? -1 : values.front();
+  };
+  const auto has_any = [&](std::uint64_t directory, std::uint64_t tag, const auto& any) {
+    return std::find(any.begin(), any.end(), first_of(directory, tag)) != any.end();
+  };
+  for (const std::uint64_t directory : tiff.offsets()) {
+    if (has_any(directory, kPhotometric, kRawPhotometric) ||
+        has_any(directory, kCompression, kRawCompression)) {
       return true;
+    }
   }
-  return reduced && has_sub_directories;
+  if (tiff.offsets().empty()) return false;
+  const std::uint64_t first = tiff.offsets().front();
+  const bool reduced = static_cast<int>(std::max(0.0, first_of(first, kNewSubfileType))) % 2 == 1;
+  return first_of(first, kDngVersion) >= 0 || (reduced && first_of(first, kSubDirectories) >= 0);
 }
 
 bool IsTiffLike(std::string_view bytes) {

@@ -71,6 +71,18 @@ absl::StatusOr<SplitJpeg> SplitJpegHeader(std::string_view jpeg) {
   return NotSplit("it ends inside the header");
 }
 
+PixelSize JpegFrameSize(std::string_view header) {
+  const auto number = [&](std::size_t at) {
+    return static_cast<int>(ByteAt(header, at)) << 8 | ByteAt(header, at + 1);
+  };
+  std::size_t at = 2;
+  while (header.size() >= 9 && at <= header.size() - 9) {
+    if (ByteAt(header, at + 1) == kBaselineFrame) return {number(at + 7), number(at + 5)};
+    at += 2 + static_cast<std::size_t>(number(at + 2));
+  }
+  return {};
+}
+
 std::string JoinJpeg(std::string_view header, std::string_view body) {
   return base::Concat(header, body);
 }

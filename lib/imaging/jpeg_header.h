@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "lib/imaging/geometry.h"
 
 namespace proofline::imaging {
 
@@ -23,6 +24,10 @@ struct SplitJpeg {
 // InvalidArgument for everything else (progressive, arithmetic, lossless, cut inside the header, no
 // JPEG at all): such bytes are kept whole.
 absl::StatusOr<SplitJpeg> SplitJpegHeader(std::string_view jpeg);
+
+// What a header says of the picture's size; nothing by nothing if it is not one of
+// SplitJpegHeader's.
+PixelSize JpegFrameSize(std::string_view header);
 
 std::string JoinJpeg(std::string_view header, std::string_view body);
 

@@ -318,6 +318,10 @@ const Exiv2::byte* Bytes(std::string_view text) {
 void StartMetadata() {
   Exiv2::LogMsg::setLevel(Exiv2::LogMsg::mute);
   Exiv2::XmpParser::initialize();
+#if EXIV2_TEST_VERSION(0, 27, 4) && !EXIV2_TEST_VERSION(0, 28, 0)
+  // Canon's newer camera RAWs; later versions read them unasked.
+  Exiv2::enableBMFF();
+#endif
 }
 
 Metadata ReadMetadata(std::string_view file, ImageFormat format) {

@@ -9,8 +9,12 @@
 
 #include "lib/base/check.h"
 #include "lib/base/text.h"
+#include "lib/imaging/cut_short.h"
+#include "lib/imaging/jpeg_damage.h"
 #include "lib/imaging/jpeg_header.h"
 #include "lib/imaging/metadata.h"
+#include "lib/imaging/pixel_steps.h"
+#include "lib/imaging/planar_rendition.h"
 #include "lib/imaging/raw_preview.h"
 #include "lib/imaging/raw_tone.h"
 #include "lib/imaging/vips_runtime.h"
@@ -40,38 +44,6 @@ PixelRect NearestPixels(const Crop& area, int width, int height) {
   rect.width = std::clamp(right, rect.left + 1, width) - rect.left;
   rect.height = std::clamp(bottom, rect.top + 1, height) - rect.top;
   return rect;
-}
-
-VImage ResizedTo(const VImage& picture, PixelSize size) {
-  if (picture.width() == size.width && picture.height() == size.height) return picture;
-  VImage resized =
-      picture.resize(static_cast<double>(size.width) / picture.width(),
-                     VImage::option()
-                         ->set("vscale", static_cast<double>(size.height) / picture.height())
-                         ->set("kernel", VIPS_KERNEL_LANCZOS3));
-  if (resized.width() == size.width && resized.height() == size.height) return resized;
-  // Rounding inside libvips can miss by a pixel.
-  return resized.embed(0, 0, size.width, size.height,
-                       VImage::option()->set("extend", VIPS_EXTEND_COPY));
-}
-
-VImage Turned(const VImage& picture, Turn turn) {
-  VImage turned = turn.mirrored ? picture.flip(VIPS_DIRECTION_HORIZONTAL) : picture;
-  switch (turn.quarters) {
-    case 1:
-      return turned.rot(VIPS_ANGLE_D90);
-    case 2:
-      return turned.rot(VIPS_ANGLE_D180);
-    case 3:
-      return turned.rot(VIPS_ANGLE_D270);
-    default:
-      return turned;
-  }
-}
-
-VImage TurnedBack(const VImage& picture, Turn turn) {
-  const VImage lying = Turned(picture, {.mirrored = false, .quarters = (4 - turn.quarters) % 4});
-  return turn.mirrored ? lying.flip(VIPS_DIRECTION_HORIZONTAL) : lying;
 }
 
 // The inverse of AreaBefore.
@@ -160,6 +132,26 @@ std::string Blob(const VImage& picture, const char* name) {
   return {static_cast<const char*>(data), size};
 }
 
+// Whole numbers of 8 or 16 bits, or of a kind of pixels that says where its white is.
+bool HasUsualSamples(const VImage& picture) {
+  const VipsInterpretation meaning = picture.interpretation();
+  return picture.coding() != VIPS_CODING_NONE || picture.format() == VIPS_FORMAT_UCHAR ||
+         picture.format() == VIPS_FORMAT_USHORT || meaning == VIPS_INTERPRETATION_scRGB ||
+         meaning == VIPS_INTERPRETATION_LAB || meaning == VIPS_INTERPRETATION_LABS ||
+         meaning == VIPS_INTERPRETATION_XYZ;
+}
+
+bool IsWithin(PixelSize size, const PictureLimits& limits) {
+  return size.width >= 1 && size.height >= 1 && size.width <= limits.max_side &&
+         size.height <= limits.max_side &&
+         std::uint64_t(size.width) * std::uint64_t(size.height) <= limits.max_pixels;
+}
+
+absl::Status EndsTooEarly(ImageFormat format) {
+  return absl::InvalidArgumentError(
+      base::Concat(FormatTitle(format), " ends too early: the file was cut short"));
+}
+
 bool TurnsByItself(ImageFormat format) {
   return format == ImageFormat::kHeif || format == ImageFormat::kAvif;
 }
@@ -188,20 +180,21 @@ absl::StatusOr<Picture> Picture::Open(std::string_view bytes, const PictureLimit
 }
 
 absl::Status Picture::CheckSize(const PictureLimits& limits) const {
-  if (stored_.width >= 1 && stored_.height >= 1 && stored_.width <= limits.max_side &&
-      stored_.height <= limits.max_side &&
-      std::uint64_t(stored_.width) * std::uint64_t(stored_.height) <= limits.max_pixels) {
-    return absl::OkStatus();
-  }
+  if (IsWithin(stored_, limits)) return absl::OkStatus();
   return absl::ResourceExhaustedError(base::Concat(
       FormatTitle(format_), " has ", stored_.width, " by ", stored_.height,
       " pixels, above the limit of ", limits.max_pixels / 1'000'000, " million pixels"));
 }
 
 absl::Status Picture::OpenPixels(const PictureLimits& limits) {
+  if (LooksCutShort(bytes_, format_)) return EndsTooEarly(format_);
   const VImage lazy = Load(1);
   stored_ = {lazy.width(), lazy.height()};
   if (absl::Status status = CheckSize(limits); !status.ok()) return status;
+  if (!HasUsualSamples(lazy)) {
+    return absl::InvalidArgumentError(base::Concat(
+        FormatTitle(format_), " has samples of an unusual kind; save it with 8 or 16 bits"));
+  }
   TakeMetadata(lazy);
   return absl::OkStatus();
 }
@@ -231,6 +224,9 @@ void Picture::TakeMetadata(const VImage& lazy) {
 }
 
 absl::Status Picture::OpenRaw(const PictureLimits& limits) {
+  // What the whole file no longer has, its previews cannot stand for; and decoders of sensor data
+  // go on with zeros.
+  if (LooksCutShort(bytes_, format_)) return EndsTooEarly(format_);
   Metadata metadata = ReadMetadata(bytes_, format_);
   absl::StatusOr<RawHeader> header = ReadRawHeader(bytes_, limits.max_pixels);
   if (absl::IsResourceExhausted(header.status())) return header.status();
@@ -247,8 +243,6 @@ absl::Status Picture::OpenRaw(const PictureLimits& limits) {
   }
   facts_.orientation = metadata.orientation.value_or(raw_.orientation);
   turn_ = TurnForOrientation(facts_.orientation);
-  // What the whole file no longer has, its previews cannot stand for.
-  if (developable_.ok() && RawLooksCutShort(bytes_)) jpegs.clear();
   TakePreviews(std::move(jpegs), limits);
   if (!developable_.ok()) {
     // A picture to look at is better than none; a thumbnail is not.
@@ -262,7 +256,7 @@ absl::Status Picture::OpenRaw(const PictureLimits& limits) {
   }
   if (absl::Status status = CheckSize(limits); !status.ok()) return status;
   PixelSize shown = upright();
-  if (!developable_.ok() && metadata.width > 0 && metadata.height > 0) {
+  if (!developable_.ok() && IsWithin({metadata.width, metadata.height}, limits)) {
     shown = SizeAfter({metadata.width, metadata.height}, TurnForOrientation(facts_.orientation));
   }
   facts_.width = shown.width;
@@ -295,7 +289,7 @@ void Picture::TakePreviews(std::vector<std::string> jpegs, const PictureLimits& 
           VImage::jpegload_source(vips::VSource::new_from_memory(jpeg.data(), jpeg.size()),
                                   VImage::option()->set("access", VIPS_ACCESS_SEQUENTIAL));
       const PixelSize size = {lazy.width(), lazy.height()};
-      if (std::uint64_t(size.width) * std::uint64_t(size.height) > limits.max_pixels) continue;
+      if (!IsWithin(size, limits)) continue;
       const int own = lazy.get_typeof(VIPS_META_ORIENTATION) == G_TYPE_INT
                           ? lazy.get_int(VIPS_META_ORIENTATION)
                           : 0;
@@ -315,9 +309,11 @@ void Picture::TakePreviews(std::vector<std::string> jpegs, const PictureLimits& 
 VImage Picture::Load(int shrink) const {
   if (!developed_.is_null()) return developed_;
   const vips::VSource source = vips::VSource::new_from_memory(bytes_.data(), bytes_.size());
-  vips::VOption* options = VImage::option()
-                               ->set("access", VIPS_ACCESS_SEQUENTIAL)
-                               ->set("fail_on", VIPS_FAIL_ON_TRUNCATED);
+  const bool strict = strict_ && format_ == ImageFormat::kJpeg;
+  vips::VOption* options =
+      VImage::option()
+          ->set("access", VIPS_ACCESS_SEQUENTIAL)
+          ->set("fail_on", strict ? VIPS_FAIL_ON_WARNING : VIPS_FAIL_ON_TRUNCATED);
   switch (format_) {
     case ImageFormat::kJpeg:
       return VImage::jpegload_source(source, options->set("shrink", shrink));
@@ -398,10 +394,16 @@ VImage Picture::RenderStraightened(const RenderPlan& plan) const {
 absl::StatusOr<VImage> Picture::RenderPreview(const Preview& preview,
                                               const RenderPlan& plan) const {
   Picture picture(preview.jpeg, ImageFormat::kJpeg);
+  picture.facts_.format = std::string(FormatName(ImageFormat::kJpeg));
   picture.stored_ = preview.stored;
   picture.assumed_ = assumed_;
   RenderPlan of_preview = plan;
   of_preview.turn = ThenRotate(preview.turn, (plan.turn.quarters - turn_.quarters) * 90);
+  try {
+    if (std::optional<VImage> made = RenderPlanar(preview.jpeg, picture, of_preview)) return *made;
+  } catch (const vips::VError&) {
+    vips_error_clear();
+  }
   return picture.Render(of_preview);
 }
 
@@ -453,13 +455,34 @@ absl::StatusOr<VImage> Picture::Render(const RenderPlan& plan) const {
   // A crop ends decoding above what may be missing.
   const bool whole = plan.area == Crop{} && plan.straighten_degrees == 0;
   if (!whole && format_ == ImageFormat::kJpeg && !HasEndOfImage(bytes_)) {
-    return VipsFailure(FormatTitle(format_), "premature end");
+    return EndsTooEarly(format_);
   }
   try {
     return plan.straighten_degrees == 0 ? RenderStraight(plan) : RenderStraightened(plan);
   } catch (const vips::VError& error) {
-    return VipsFailure(FormatTitle(format_), error.what());
+    const absl::Status failure = VipsFailure(FormatTitle(format_), error.what());
+    if (format_ != ImageFormat::kJpeg || !strict_ || !absl::IsInvalidArgument(failure)) {
+      return failure;
+    }
+    switch (DamageOf(bytes_)) {
+      case JpegDamage::kNone:
+        return RenderLenient(plan);
+      case JpegDamage::kCutShort:
+        return EndsTooEarly(format_);
+      case JpegDamage::kBroken:
+        break;
+    }
+    return failure;
   }
+}
+
+absl::StatusOr<VImage> Picture::RenderLenient(const RenderPlan& plan) const {
+  Picture lenient(bytes_, format_);
+  lenient.stored_ = stored_;
+  lenient.turn_ = turn_;
+  lenient.assumed_ = assumed_;
+  lenient.strict_ = false;
+  return lenient.Render(plan);
 }
 
 }  // namespace proofline::imaging

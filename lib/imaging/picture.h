@@ -65,6 +65,7 @@ class Picture {
   void TakePreviews(std::vector<std::string> jpegs, const PictureLimits& limits);
   std::optional<Turn> PreviewTurn(PixelSize preview, int own_orientation) const;
 
+  absl::StatusOr<vips::VImage> RenderLenient(const RenderPlan& plan) const;
   vips::VImage Load(int shrink) const;
   vips::VImage LoadPiece(const Crop& stored_area, PixelSize output, Crop* loaded_area) const;
   vips::VImage RenderStraight(const RenderPlan& plan) const;
@@ -79,6 +80,8 @@ class Picture {
   PixelSize stored_;
   Turn turn_;
   AssumedColour assumed_ = AssumedColour::kSrgb;
+  // Whether a JPEG's decoder stops at everything it finds strange.
+  bool strict_ = true;
 
   // Of a camera RAW: smallest preview first.
   std::vector<Preview> previews_;

@@ -65,7 +65,7 @@ struct PlanarJpegSource::Decoder {
   }
 
   bool ReadHeader(const unsigned char* bytes, unsigned long size) {
-    info.err = StrictErrors(errors);
+    info.err = StrictErrors(errors, size);
     if (setjmp(errors.escape) != 0) return false;
     jpeg_create_decompress(&info);
     created = true;

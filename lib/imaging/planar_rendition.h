@@ -21,8 +21,8 @@ std::optional<std::vector<Rendition>> MakePlanarRenditions(std::string_view orig
                                                            const Picture& picture,
                                                            const RenditionRequest& request);
 
-// The same up to the pixels, as Picture::Render gives them: for a picture that has to be brought
-// from its profile to sRGB, or that something is to be laid on. May throw vips::VError.
+// The same up to the pixels, as Picture::Render gives them: for a picture that something is to be
+// laid on. May throw vips::VError.
 std::optional<vips::VImage> RenderPlanar(std::string_view original, const Picture& picture,
                                          const RenderPlan& plan);
 

@@ -10,6 +10,7 @@
 
 #include "lib/base/text.h"
 #include "lib/imaging/tiff_directories.h"
+#include "lib/imaging/want_of_memory.h"
 
 namespace proofline::imaging {
 namespace {
@@ -29,6 +30,10 @@ absl::Status TooLarge(std::string_view why) {
   return absl::ResourceExhaustedError(base::Concat("the camera RAW ", why));
 }
 
+absl::Status OutOfMemory() {
+  return WantOfMemory("the camera RAW needs more memory than one picture may take");
+}
+
 absl::Status CutShort() {
   return absl::InvalidArgumentError("the camera RAW ends too early: the file was cut short");
 }
@@ -39,6 +44,7 @@ absl::Status Explain(int error) {
     case LIBRAW_SUCCESS:
       return absl::OkStatus();
     case LIBRAW_UNSUFFICIENT_MEMORY:
+      return OutOfMemory();
     case LIBRAW_TOO_BIG:
     case LIBRAW_MEMPOOL_OVERFLOW:
       return TooLarge("needs more memory than one picture may take");
@@ -210,56 +216,8 @@ absl::StatusOr<VImage> Developed(Decoder& decoder, std::string_view file, const 
     return pixels.extract_area(left, top, width, height);
   } catch (const vips::VError&) {
     vips_error_clear();
-    return TooLarge("needs more memory than one picture may take");
+    return OutOfMemory();
   }
-}
-
-std::uint64_t BigEndian(std::string_view file, std::uint64_t at, std::uint64_t size) {
-  std::uint64_t value = 0;
-  for (std::uint64_t i = at; i < at + size; ++i) {
-    value = value << 8 | (i < file.size() ? static_cast<std::uint8_t>(file[i]) : 0);
-  }
-  return value;
-}
-
-bool EndsBefore(std::string_view file, std::uint64_t offset, std::uint64_t size) {
-  return offset > file.size() || file.size() - offset < size;
-}
-
-bool FujifilmLeavesFile(std::string_view file) {
-  for (std::uint64_t at : {84, 92, 100}) {
-    if (EndsBefore(file, BigEndian(file, at, 4), BigEndian(file, at + 4, 4))) return true;
-  }
-  return false;
-}
-
-// ISO base media, as Canon's newer cameras write.
-bool BoxesLeaveFile(std::string_view file) {
-  std::uint64_t at = 0;
-  for (int i = 0; i < 64 && at < file.size(); ++i) {
-    std::uint64_t size = BigEndian(file, at, 4);
-    if (size == 0) return false;
-    if (size == 1) size = BigEndian(file, at + 8, 8);
-    if (size < 8 || EndsBefore(file, at, size)) return true;
-    at += size;
-  }
-  return false;
-}
-
-// Whether strips or tiles lie beyond the end.
-bool TiffLeavesFile(const TiffDirectories& tiff) {
-  if (tiff.incomplete()) return true;
-  constexpr std::pair<std::uint64_t, std::uint64_t> kPieces[] = {{273, 279}, {324, 325}};
-  for (std::uint64_t directory : tiff.offsets()) {
-    for (const auto& [offset_tag, size_tag] : kPieces) {
-      const std::vector<double> offsets = tiff.Values(directory, offset_tag);
-      const std::vector<double> sizes = tiff.Values(directory, size_tag);
-      for (std::size_t i = 0; i < std::min(offsets.size(), sizes.size()); ++i) {
-        if (tiff.EndsBefore(offsets[i], sizes[i])) return true;
-      }
-    }
-  }
-  return false;
 }
 
 }  // namespace
@@ -293,14 +251,6 @@ absl::StatusOr<VImage> DevelopRaw(std::string_view file, const RawHeader& header
   params.user_flip = 0;
   if (absl::Status status = decoder.Open(file, max_pixels); !status.ok()) return status;
   return Developed(decoder, file, header);
-}
-
-bool RawLooksCutShort(std::string_view file) {
-  if (file.starts_with("FUJIFILMCCD-RAW"sv)) return FujifilmLeavesFile(file);
-  if (file.size() >= 8 && file.substr(4, 4) == "ftyp"sv) return BoxesLeaveFile(file);
-  // Panasonic's directory has sizes of its own kind.
-  const bool tiff = file.starts_with("II"sv) || file.starts_with("MM"sv);
-  return tiff && !file.starts_with("IIU\0"sv) && TiffLeavesFile(TiffDirectories(file));
 }
 
 }  // namespace proofline::imaging

@@ -40,9 +40,4 @@ enum class RawScale : std::uint8_t {
 absl::StatusOr<vips::VImage> DevelopRaw(std::string_view file, const RawHeader& header,
                                         RawScale scale, std::uint64_t max_pixels);
 
-// Whether the file's own directory points beyond its end, as happens when a copy was cut short. Its
-// previews, which stand in front, may be whole all the same and are not to be trusted then. False
-// where the directory is of an unknown kind.
-bool RawLooksCutShort(std::string_view file);
-
 }  // namespace proofline::imaging

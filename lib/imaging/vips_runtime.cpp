@@ -9,6 +9,7 @@
 #include "lib/base/text.h"
 #include "lib/imaging/metadata.h"
 #include "lib/imaging/text.h"
+#include "lib/imaging/want_of_memory.h"
 
 #if defined(__SANITIZE_THREAD__)
 // The libraries are not built with ThreadSanitizer, which therefore cannot see their locks.
@@ -71,11 +72,14 @@ absl::Status VipsFailure(std::string_view what, std::string_view vips_words) {
   const std::string words = absl::AsciiStrToLower(base::ToAbsl(vips_words));
   vips_error_clear();
   // A thread that cannot be made had no address space for its stack.
-  if (SaysAny(words,
-              {"out of memory", "insufficient memory", "memory allocation", "cannot allocate",
-               "security limit", "exceeds limit", "memory limit", "error creating thread"})) {
-    return absl::ResourceExhaustedError(base::Concat(
-        what, " needs more memory than one picture may take (", Cause(vips_words), ")"));
+  const std::string more =
+      base::Concat(what, " needs more memory than one picture may take (", Cause(vips_words), ")");
+  if (SaysAny(words, {"out of memory", "insufficient memory", "memory allocation",
+                      "cannot allocate", "error creating thread"})) {
+    return WantOfMemory(more);
+  }
+  if (SaysAny(words, {"security limit", "exceeds limit", "memory limit"})) {
+    return absl::ResourceExhaustedError(more);
   }
   if (SaysAny(words, {"premature end", "truncated", "unexpected end", "end of stream", "read error",
                       "out of order read", "not enough data", "end of file"})) {

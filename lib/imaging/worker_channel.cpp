@@ -90,6 +90,9 @@ absl::StatusOr<Packet> ReceivePacket(int socket) {
   }
   if (received <= 0) return Gone();
   const std::size_t descriptors = TakeDescriptors(message, packet);
+  if ((message.msg_flags & MSG_CTRUNC) != 0 && descriptors < 2) {
+    return absl::ResourceExhaustedError("too many open files in this process");
+  }
   if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || descriptors > 2) {
     return absl::InvalidArgumentError("a packet of an image worker is too long");
   }

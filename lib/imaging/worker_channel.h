@@ -31,7 +31,8 @@ struct Packet {
 absl::Status SendPacket(int socket, std::string_view bytes, int fd, int second_fd = -1);
 
 // Blocks for one packet. Unavailable when the other end is gone; InvalidArgument for a packet that
-// is too long or has more than two descriptors (all of which are closed).
+// is too long or has more than two descriptors (all of which are closed); ResourceExhausted if this
+// process had no room for a descriptor.
 absl::StatusOr<Packet> ReceivePacket(int socket);
 
 // A memory file with the pieces one after another, sealed against every further change.

@@ -8,11 +8,14 @@
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "absl/time/time.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
+#include "lib/imaging/geometry.h"
+#include "lib/imaging/jpeg_header.h"
 #include "lib/imaging/text.h"
 #include "lib/imaging/worker_process.h"
 #include "lib/imaging/worker_wire.h"
@@ -20,6 +23,7 @@
 namespace proofline::imaging {
 namespace {
 
+constexpr std::size_t kMaxReason = 280;
 constexpr std::uint64_t kMaxOutputBytes = std::uint64_t{2} << 30;
 
 struct Answer {
@@ -27,12 +31,28 @@ struct Answer {
   std::vector<std::string> outputs;
 };
 
+bool MayAnswer(int code) {
+  switch (static_cast<absl::StatusCode>(code)) {
+    case absl::StatusCode::kOk:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kAborted:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // What a worker says is believed only as far as it is consistent: a picture may have taken it over.
 absl::StatusOr<Answer> ReadAnswer(const Packet& packet) {
   Answer answer;
   const absl::Status nonsense = absl::InternalError("an answer that makes no sense");
   if (!answer.reply.ParseFromString(packet.bytes)) return nonsense;
-  if (answer.reply.code() < 0 || answer.reply.code() > 16) return nonsense;
+  if (!MayAnswer(answer.reply.code())) return nonsense;
+  if (answer.reply.code() != 0 && answer.reply.reason().empty()) return nonsense;
   std::uint64_t total = 0;
   for (const wire::Output& output : answer.reply.outputs()) {
     if (output.bytes() > kMaxOutputBytes) return nonsense;
@@ -43,6 +63,10 @@ absl::StatusOr<Answer> ReadAnswer(const Packet& packet) {
   struct stat about {};
   if (!packet.fd || ::fstat(packet.fd.get(), &about) != 0) return nonsense;
   if (about.st_size < 0 || static_cast<std::uint64_t>(about.st_size) != total) return nonsense;
+  // A memory file that nobody can change: reading it neither waits nor depends on anybody.
+  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  const int seals = ::fcntl(packet.fd.get(), F_GET_SEALS);
+  if (seals < 0 || (seals & kSeals) != kSeals) return nonsense;
   std::uint64_t offset = 0;
   for (const wire::Output& output : answer.reply.outputs()) {
     std::string bytes(output.bytes(), '\0');
@@ -53,7 +77,8 @@ absl::StatusOr<Answer> ReadAnswer(const Packet& packet) {
   return answer;
 }
 
-absl::Status CheckOriginal(int fd, std::uint64_t max_file_bytes) {
+// Its size.
+absl::StatusOr<std::uint64_t> CheckOriginal(int fd, std::uint64_t max_file_bytes) {
   struct stat about {};
   if (::fstat(fd, &about) != 0) return base::ErrnoStatus(errno, "the original cannot be read");
   if (!S_ISREG(about.st_mode)) {
@@ -68,7 +93,26 @@ absl::Status CheckOriginal(int fd, std::uint64_t max_file_bytes) {
     return absl::ResourceExhaustedError(base::Concat(
         "the file has ", about.st_size, " bytes, above the limit of ", max_file_bytes));
   }
-  return absl::OkStatus();
+  return static_cast<std::uint64_t>(about.st_size);
+}
+
+absl::Status MakesNoSense() {
+  return absl::InternalError("the image worker gave an answer that makes no sense");
+}
+
+absl::StatusOr<ImageFacts> FactsOf(const Answer& answer, std::uint64_t original_bytes) {
+  absl::StatusOr<ImageFacts> facts = FromWire(answer.reply.facts());
+  if (!facts.ok()) return MakesNoSense();
+  if (facts->size_bytes != original_bytes) {
+    return absl::AbortedError("the file changed before it was read; try again later");
+  }
+  return facts;
+}
+
+// Nothing but JPEGs of ours goes on to customers and printers.
+bool IsPlainJpeg(std::string_view jpeg, PixelSize size) {
+  const absl::StatusOr<SplitJpeg> parts = SplitJpegHeader(jpeg);
+  return parts.ok() && JpegFrameSize(parts->header) == size && jpeg.ends_with("\xFF\xD9");
 }
 
 absl::StatusOr<std::filesystem::path> WorkerBesideThisProgram() {
@@ -221,12 +265,19 @@ class WorkerPool::Impl {
       if (answer.ok()) {
         const auto code = static_cast<absl::StatusCode>(answer->reply.code());
         if (code == absl::StatusCode::kOk) return answer;
-        // A worker that has done much may have less memory left than a fresh one.
-        const bool may_be_worn = code == absl::StatusCode::kResourceExhausted && !fresh;
-        if (!may_be_worn || attempt == 2) return absl::Status(code, answer->reply.reason());
+        const absl::Status failure(code, CleanLine(answer->reply.reason(), kMaxReason));
+        if (!answer->reply.out_of_memory()) return failure;
+        // A decoder that found no memory leaves its library in a state nobody knows; and a fresh
+        // worker may have more than one that has done much.
+        if (fresh || attempt == 2) {
+          Discard(slot);
+          return failure;
+        }
       }
       Discard(slot);
-      if (absl::IsCancelled(answer.status())) return answer.status();
+      if (absl::IsCancelled(answer.status()) || absl::IsUnavailable(answer.status())) {
+        return answer.status();
+      }
       if (attempt == 2) return Explain(answer.status());
       std::lock_guard lock(mutex_);
       ++stats_.retries;
@@ -282,10 +333,9 @@ absl::StatusOr<Renditions> WorkerPool::MakeRenditions(int original_fd,
                                                       const RenditionRequest& request,
                                                       const std::stop_token& stop) {
   if (absl::Status status = Validate(request); !status.ok()) return status;
-  if (absl::Status status = CheckOriginal(original_fd, impl_->options().max_file_bytes);
-      !status.ok()) {
-    return status;
-  }
+  const absl::StatusOr<std::uint64_t> size =
+      CheckOriginal(original_fd, impl_->options().max_file_bytes);
+  if (!size.ok()) return size.status();
   wire::Request message;
   wire::MakeRenditions& work = *message.mutable_make_renditions();
   for (const RenditionSpec& spec : request.specs) *work.add_specs() = ToWire(spec);
@@ -294,14 +344,17 @@ absl::StatusOr<Renditions> WorkerPool::MakeRenditions(int original_fd,
   if (!parts.ok()) return parts.status();
   absl::StatusOr<Answer> answer = impl_->Run(message, original_fd, stop, parts->get());
   if (!answer.ok()) return answer.status();
-  absl::StatusOr<ImageFacts> facts = FromWire(answer->reply.facts());
-  if (!facts.ok() || answer->outputs.size() != request.specs.size()) {
-    return absl::InternalError("the image worker gave an answer that makes no sense");
-  }
+  absl::StatusOr<ImageFacts> facts = FactsOf(*answer, *size);
+  if (!facts.ok()) return facts.status();
+  if (answer->outputs.size() != request.specs.size()) return MakesNoSense();
   Renditions result;
   result.facts = *std::move(facts);
   for (std::size_t i = 0; i < request.specs.size(); ++i) {
     const wire::Output& output = answer->reply.outputs(static_cast<int>(i));
+    if (std::max(output.width(), output.height()) > request.specs[i].long_edge_px ||
+        !IsPlainJpeg(answer->outputs[i], {output.width(), output.height()})) {
+      return MakesNoSense();
+    }
     result.renditions.push_back({.kind = request.specs[i].kind,
                                  .width = output.width(),
                                  .height = output.height(),
@@ -314,18 +367,19 @@ absl::StatusOr<PrintRendering> WorkerPool::RenderPrint(int original_fd, const Pr
                                                        const std::stop_token& stop) {
   if (absl::Status status = Validate(request.edit); !status.ok()) return status;
   if (absl::Status status = Validate(request.spec); !status.ok()) return status;
-  if (absl::Status status = CheckOriginal(original_fd, impl_->options().max_file_bytes);
-      !status.ok()) {
-    return status;
-  }
+  const absl::StatusOr<std::uint64_t> size =
+      CheckOriginal(original_fd, impl_->options().max_file_bytes);
+  if (!size.ok()) return size.status();
   wire::Request message;
   *message.mutable_render_print()->mutable_edit() = ToWire(request.edit);
   *message.mutable_render_print()->mutable_spec() = ToWire(request.spec);
   absl::StatusOr<Answer> answer = impl_->Run(message, original_fd, stop);
   if (!answer.ok()) return answer.status();
-  absl::StatusOr<ImageFacts> facts = FromWire(answer->reply.facts());
-  if (!facts.ok() || answer->outputs.size() != 1) {
-    return absl::InternalError("the image worker gave an answer that makes no sense");
+  absl::StatusOr<ImageFacts> facts = FactsOf(*answer, *size);
+  if (!facts.ok()) return facts.status();
+  if (answer->outputs.size() != 1 || !(answer->reply.source_pixels_per_pixel() > 0) ||
+      !IsPlainJpeg(answer->outputs[0], {request.spec.width_px, request.spec.height_px})) {
+    return MakesNoSense();
   }
   return PrintRendering{.jpeg = std::move(answer->outputs[0]),
                         .turned = answer->reply.turned(),
@@ -333,20 +387,22 @@ absl::StatusOr<PrintRendering> WorkerPool::RenderPrint(int original_fd, const Pr
                         .facts = *std::move(facts)};
 }
 
-absl::StatusOr<ImageFacts> WorkerPool::Inspect(int original_fd, const std::stop_token& stop) {
-  if (absl::Status status = CheckOriginal(original_fd, impl_->options().max_file_bytes);
-      !status.ok()) {
-    return status;
+absl::StatusOr<ImageFacts> WorkerPool::Inspect(int original_fd, const std::stop_token& stop,
+                                               std::string_view sidecar_xmp) {
+  if (sidecar_xmp.size() > kMaxSidecar) {
+    return absl::InvalidArgumentError("the sidecar is larger than any that is read");
   }
+  const absl::StatusOr<std::uint64_t> size =
+      CheckOriginal(original_fd, impl_->options().max_file_bytes);
+  if (!size.ok()) return size.status();
   wire::Request message;
-  message.mutable_inspect();
-  absl::StatusOr<Answer> answer = impl_->Run(message, original_fd, stop);
+  message.mutable_inspect()->set_sidecar_bytes(sidecar_xmp.size());
+  absl::StatusOr<base::UniqueFd> sidecar = base::UniqueFd();
+  if (!sidecar_xmp.empty()) sidecar = MakeMemoryFile(std::span(&sidecar_xmp, 1));
+  if (!sidecar.ok()) return sidecar.status();
+  absl::StatusOr<Answer> answer = impl_->Run(message, original_fd, stop, sidecar->get());
   if (!answer.ok()) return answer.status();
-  absl::StatusOr<ImageFacts> facts = FromWire(answer->reply.facts());
-  if (!facts.ok()) {
-    return absl::InternalError("the image worker gave an answer that makes no sense");
-  }
-  return facts;
+  return FactsOf(*answer, *size);
 }
 
 absl::StatusOr<Similarity> WorkerPool::Compare(std::string_view a, std::string_view b,
@@ -380,9 +436,7 @@ absl::StatusOr<std::string> WorkerPool::ContactSheet(const std::vector<std::stri
   for (std::string_view piece : pieces) message.add_piece_bytes(piece.size());
   absl::StatusOr<Answer> answer = impl_->Run(message, file->get(), stop);
   if (!answer.ok()) return answer.status();
-  if (answer->outputs.size() != 1) {
-    return absl::InternalError("the image worker gave an answer that makes no sense");
-  }
+  if (answer->outputs.size() != 1) return MakesNoSense();
   return std::move(answer->outputs[0]);
 }
 

@@ -34,8 +34,11 @@ namespace proofline::imaging {
 //   ResourceExhausted   it is above the limits of pixels, bytes or memory
 //   DeadlineExceeded    it took longer than the time limit, twice
 //   Internal            it made the decoder crash, twice
-//   FailedPrecondition  the worker program cannot be started, or the picture cannot give what is
-//                       asked (a camera RAW of an unknown kind, without a preview of the size)
+//   FailedPrecondition  the picture cannot give what is asked (a camera RAW of an unknown kind,
+//                       without a preview of the size)
+//   DataLoss            the file could not be read to its end
+//   Unavailable         no worker process could be started or spoken to (memory, descriptors, the
+//                       program itself): not the picture's fault; ask again later
 //   Aborted             the file changed or became shorter while it was read: not the picture's
 //                       fault; ask again when it has settled
 //   Cancelled           `stop` was requested
@@ -84,8 +87,9 @@ class WorkerPool {
                                             const std::stop_token& stop = {});
   absl::StatusOr<PrintRendering> RenderPrint(int original_fd, const PrintRequest& request,
                                              const std::stop_token& stop = {});
-  // Facts only; decodes no pixels.
-  absl::StatusOr<ImageFacts> Inspect(int original_fd, const std::stop_token& stop = {});
+  // Facts only; decodes no pixels. `sidecar_xmp` as in RenditionRequest.
+  absl::StatusOr<ImageFacts> Inspect(int original_fd, const std::stop_token& stop = {},
+                                     std::string_view sidecar_xmp = {});
 
   // Pictures in memory, in any supported format. `b` is scaled to the size of `a`.
   absl::StatusOr<Similarity> Compare(std::string_view a, std::string_view b,

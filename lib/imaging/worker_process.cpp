@@ -105,9 +105,12 @@ class SpawnSettings {
   posix_spawnattr_t attributes_;
 };
 
+// What this machine lacks just now says nothing about a picture.
+absl::Status NotNow(const absl::Status& status) { return absl::UnavailableError(status.message()); }
+
 absl::StatusOr<base::UniqueFd> MovedUp(base::UniqueFd fd) {
   base::UniqueFd moved(::fcntl(fd.get(), F_DUPFD_CLOEXEC, kAboveStandard));
-  if (!moved) return base::ErrnoStatus(errno, "cannot start an image worker");
+  if (!moved) return NotNow(base::ErrnoStatus(errno, "cannot start an image worker"));
   return moved;
 }
 
@@ -132,7 +135,7 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const Worker
                                                                     const std::stop_token& stop) {
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
-    return base::ErrnoStatus(errno, "cannot start an image worker");
+    return NotNow(base::ErrnoStatus(errno, "cannot start an image worker"));
   }
   base::UniqueFd ours(sockets[0]);
   absl::StatusOr<base::UniqueFd> theirs = MovedUp(base::UniqueFd(sockets[1]));
@@ -140,7 +143,7 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const Worker
   std::array<int, 2> pipe{};
   // Not blocking at either end: a chatty decoder loses words, not time.
   if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
-    return base::ErrnoStatus(errno, "cannot start an image worker");
+    return NotNow(base::ErrnoStatus(errno, "cannot start an image worker"));
   }
   base::UniqueFd errors(pipe[0]);
   absl::StatusOr<base::UniqueFd> their_errors = MovedUp(base::UniqueFd(pipe[1]));
@@ -156,9 +159,8 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const Worker
   settings.Arrange(theirs->get(), their_errors->get());
   pid_t pid = -1;
   if (int error = settings.Spawn(program, arguments, pid); error != 0) {
-    const absl::Status status =
-        base::ErrnoStatus(error, base::Concat("cannot start the image worker ", program));
-    return absl::FailedPreconditionError(status.message());
+    return NotNow(
+        base::ErrnoStatus(error, base::Concat("cannot start the image worker ", program)));
   }
   std::unique_ptr<WorkerProcess> worker(new WorkerProcess(pid, std::move(ours), std::move(errors)));
   theirs->Reset();
@@ -168,7 +170,7 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const Worker
   if (absl::IsCancelled(hello.status())) return hello.status();
   std::string words = worker->LastErrorLine();
   if (words.empty()) words = std::string(hello.status().message());
-  return absl::FailedPreconditionError(
+  return absl::UnavailableError(
       base::Concat("the image worker ", program, " does not start: ", words));
 }
 
@@ -183,8 +185,9 @@ absl::StatusOr<Packet> WorkerProcess::Exchange(std::string_view request, int fd,
   if (pid_ < 0) return absl::InternalError("it has ended before");
   error_tail_.clear();
   if (absl::Status sent = SendPacket(socket_.get(), request, fd, second_fd); !sent.ok()) {
-    if (!absl::IsUnavailable(sent)) return sent;
-    return EndAndExplain();
+    if (absl::IsUnavailable(sent)) return EndAndExplain();
+    Reap();
+    return NotNow(sent);
   }
   absl::StatusOr<Packet> packet = AwaitPacket(time_limit, stop);
   if (packet.ok()) ++answered_;
@@ -196,7 +199,7 @@ absl::StatusOr<Packet> WorkerProcess::AwaitPacket(milliseconds time_limit,
   base::UniqueFd cancelled(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!cancelled) {
     Reap();
-    return base::ErrnoStatus(errno, "cannot wait for an image worker");
+    return NotNow(base::ErrnoStatus(errno, "cannot wait for an image worker"));
   }
   std::stop_callback on_stop(stop, [&] { ::eventfd_write(cancelled.get(), 1); });
   const steady_clock::time_point deadline = steady_clock::now() + time_limit;
@@ -214,7 +217,7 @@ absl::StatusOr<Packet> WorkerProcess::AwaitPacket(milliseconds time_limit,
         ::poll(waits.data(), waits.size(), static_cast<int>(std::min(left, kLongestPoll).count()));
     if (ready < 0 && errno != EINTR) {
       Reap();
-      return base::ErrnoStatus(errno, "cannot wait for an image worker");
+      return NotNow(base::ErrnoStatus(errno, "cannot wait for an image worker"));
     }
     if (ready <= 0) continue;
     if (waits[1].revents != 0) {
@@ -225,7 +228,9 @@ absl::StatusOr<Packet> WorkerProcess::AwaitPacket(milliseconds time_limit,
     if (waits[0].revents == 0) continue;
     absl::StatusOr<Packet> packet = ReceivePacket(socket_.get());
     if (packet.ok()) return packet;
-    return EndAndExplain();
+    if (!absl::IsResourceExhausted(packet.status())) return EndAndExplain();
+    Reap();
+    return NotNow(packet.status());
   }
 }
 
@@ -240,6 +245,8 @@ absl::Status WorkerProcess::EndAndExplain() {
 
 int WorkerProcess::Reap() {
   if (pid_ < 0) return 0;
+  // Its group is its own: whatever a picture made it start ends with it.
+  ::kill(-pid_, SIGKILL);
   ::kill(pid_, SIGKILL);
   int wait_status = 0;
   while (::waitpid(pid_, &wait_status, 0) < 0 && errno == EINTR) {
@@ -251,7 +258,8 @@ int WorkerProcess::Reap() {
 
 void WorkerProcess::DrainErrors() {
   std::array<char, 4096> buffer;
-  while (errors_) {
+  // Not more at once than a pipe holds: a decoder that writes without end is not waited for.
+  for (int i = 0; i < 16 && errors_; ++i) {
     const ssize_t got = ::read(errors_.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;

@@ -33,8 +33,8 @@ struct WorkerLimits {
 // in its own order; and of the environment only what programs need to run.
 class WorkerProcess {
  public:
-  // Starts one and waits until it is ready. FailedPrecondition with what it printed last if it
-  // does not get there; Cancelled if `stop` comes first.
+  // Starts one and waits until it is ready. Unavailable with what it printed last if it does not
+  // get there; Cancelled if `stop` comes first.
   static absl::StatusOr<std::unique_ptr<WorkerProcess>> Start(const WorkerLimits& limits,
                                                               const std::stop_token& stop);
   ~WorkerProcess();
@@ -44,7 +44,7 @@ class WorkerProcess {
   // Sends a request with its descriptors (the second may be -1) and waits for the answer. After any
   // failure the process has been ended. Errors: Cancelled, DeadlineExceeded, ResourceExhausted (it
   // died for want of memory), Internal (it died otherwise; the message is how, such as "signal
-  // SEGV").
+  // SEGV"), Unavailable (this process lacks what it needs to speak to it).
   absl::StatusOr<Packet> Exchange(std::string_view request, int fd, int second_fd,
                                   std::chrono::milliseconds time_limit,
                                   const std::stop_token& stop);

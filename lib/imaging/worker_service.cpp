@@ -15,8 +15,10 @@
 #include "lib/base/text.h"
 #include "lib/imaging/compare.h"
 #include "lib/imaging/contact_sheet.h"
+#include "lib/imaging/metadata.h"
 #include "lib/imaging/render.h"
 #include "lib/imaging/text.h"
+#include "lib/imaging/want_of_memory.h"
 #include "lib/imaging/worker_channel.h"
 #include "lib/imaging/worker_wire.h"
 
@@ -24,6 +26,13 @@ namespace proofline::imaging {
 namespace {
 
 constexpr std::size_t kMaxReason = 280;
+
+constexpr std::string_view kCannotRead = "the file cannot be read";
+
+// Whatever the reason was: disk and network are no fault of the picture's.
+absl::Status Unreadable(const absl::Status& status) {
+  return absl::IsAborted(status) ? status : absl::DataLossError(status.message());
+}
 
 struct FileContent {
   std::unique_ptr<char[]> data;
@@ -34,7 +43,7 @@ struct FileContent {
 absl::StatusOr<FileContent> ReadWhole(int fd, std::uint64_t max_bytes) {
   struct stat before {};
   struct stat after {};
-  if (::fstat(fd, &before) != 0) return base::ErrnoStatus(errno, "the file cannot be read");
+  if (::fstat(fd, &before) != 0) return Unreadable(base::ErrnoStatus(errno, kCannotRead));
   const auto size = static_cast<std::uint64_t>(before.st_size);
   if (size > max_bytes) {
     return absl::ResourceExhaustedError(
@@ -42,7 +51,7 @@ absl::StatusOr<FileContent> ReadWhole(int fd, std::uint64_t max_bytes) {
   }
   FileContent content{std::make_unique_for_overwrite<char[]>(size), size};
   if (absl::Status status = ReadExactly(fd, 0, std::span(content.data.get(), size)); !status.ok()) {
-    return status;
+    return Unreadable(status);
   }
   if (::fstat(fd, &after) != 0 || after.st_size != before.st_size ||
       after.st_mtim.tv_sec != before.st_mtim.tv_sec ||
@@ -66,6 +75,7 @@ absl::StatusOr<std::vector<std::string_view>> Pieces(const wire::Request& reques
 void SetStatus(WorkerAnswer& answer, const absl::Status& status) {
   answer.reply.set_code(static_cast<int>(status.code()));
   answer.reply.set_reason(CleanLine(base::ToStd(status.message()), kMaxReason));
+  answer.reply.set_out_of_memory(IsWantOfMemory(status));
 }
 
 void SetFacts(WorkerAnswer& answer, ImageFacts facts, std::string_view file) {
@@ -136,9 +146,15 @@ absl::Status DoPrint(const wire::RenderPrint& work, std::string_view file,
   return absl::OkStatus();
 }
 
-absl::Status DoInspect(std::string_view file, const PictureLimits& limits, WorkerAnswer& answer) {
+absl::Status DoInspect(const wire::Inspect& work, std::string_view file, int second_fd,
+                       const PictureLimits& limits, WorkerAnswer& answer) {
+  std::string sidecar;
+  std::uint64_t offset = 0;
+  absl::Status status = TakePart(second_fd, offset, work.sidecar_bytes(), kMaxSidecar, sidecar);
+  if (!status.ok()) return status;
   absl::StatusOr<ImageFacts> facts = Inspect(file, limits);
   if (!facts.ok()) return facts.status();
+  ApplySidecar(sidecar, *facts);
   SetFacts(answer, *std::move(facts), file);
   return absl::OkStatus();
 }
@@ -170,7 +186,7 @@ absl::Status Do(const wire::Request& request, std::string_view file, int second_
   if (!pieces.ok()) return pieces.status();
   switch (request.work_case()) {
     case wire::Request::kInspect:
-      return DoInspect(file, limits, answer);
+      return DoInspect(request.inspect(), file, second_fd, limits, answer);
     case wire::Request::kMakeRenditions:
       return DoRenditions(request.make_renditions(), file, second_fd, limits, answer);
     case wire::Request::kRenderPrint:
@@ -196,8 +212,7 @@ WorkerAnswer Serve(const wire::Request& request, int fd, int second_fd, const Pi
     status =
         content.ok() ? Do(request, content->bytes(), second_fd, limits, answer) : content.status();
   } catch (const std::bad_alloc&) {
-    status =
-        absl::ResourceExhaustedError("the picture needs more memory than one picture may take");
+    status = WantOfMemory("the picture needs more memory than one picture may take");
   } catch (const std::exception& error) {
     status = absl::InvalidArgumentError(
         base::Concat("the picture cannot be decoded (", CleanLine(error.what(), 160), ")"));

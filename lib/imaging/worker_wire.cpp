@@ -1,6 +1,9 @@
 #include "lib/imaging/worker_wire.h"
 
+#include <cmath>
 #include <utility>
+
+#include "lib/imaging/text.h"
 
 namespace proofline::imaging {
 namespace {
@@ -17,6 +20,8 @@ wire::Crop CropToWire(const Crop& crop) {
 Crop CropFromWire(const wire::Crop& crop) {
   return {.left = crop.left(), .top = crop.top(), .width = crop.width(), .height = crop.height()};
 }
+
+bool IsPositive(double number) { return std::isfinite(number) && number > 0; }
 
 }  // namespace
 
@@ -130,29 +135,36 @@ absl::StatusOr<ImageFacts> FromWire(const wire::Facts& message) {
       message.orientation() > 8) {
     return absl::InvalidArgumentError("a picture's facts are out of range");
   }
+  // Facts are made of clean text; that a worker sends them does not show that it still cleaned
+  // them.
   ImageFacts facts;
-  facts.format = message.format();
+  facts.format = CleanLine(message.format(), 16);
   facts.width = message.width();
   facts.height = message.height();
   facts.orientation = message.orientation();
   facts.size_bytes = message.size_bytes();
   facts.digest = *digest;
-  facts.capture_time = message.capture_time();
-  facts.camera_make = message.camera_make();
-  facts.camera_model = message.camera_model();
-  facts.lens = message.lens();
-  if (message.has_exposure_time()) facts.exposure_time = message.exposure_time();
-  if (message.has_f_number()) facts.f_number = message.f_number();
-  if (message.has_iso()) facts.iso = message.iso();
-  if (message.has_focal_length_mm()) facts.focal_length_mm = message.focal_length_mm();
-  facts.title = message.title();
-  facts.caption = message.caption();
-  facts.creator = message.creator();
-  facts.copyright = message.copyright();
-  facts.keywords.assign(message.keywords().begin(), message.keywords().end());
-  if (message.has_rating()) facts.rating = message.rating();
-  facts.label = message.label();
-  facts.location = message.location();
+  facts.capture_time = CleanLine(message.capture_time(), 64);
+  facts.camera_make = CleanLine(message.camera_make(), ImageFacts::kMaxKeyword);
+  facts.camera_model = CleanLine(message.camera_model(), ImageFacts::kMaxKeyword);
+  facts.lens = CleanLine(message.lens(), ImageFacts::kMaxKeyword);
+  if (IsPositive(message.exposure_time())) facts.exposure_time = message.exposure_time();
+  if (IsPositive(message.f_number())) facts.f_number = message.f_number();
+  if (message.iso() > 0) facts.iso = message.iso();
+  if (IsPositive(message.focal_length_mm())) facts.focal_length_mm = message.focal_length_mm();
+  facts.title = CleanText(message.title(), ImageFacts::kMaxFactText);
+  facts.caption = CleanText(message.caption(), ImageFacts::kMaxFactText);
+  facts.creator = CleanText(message.creator(), ImageFacts::kMaxFactText);
+  facts.copyright = CleanText(message.copyright(), ImageFacts::kMaxFactText);
+  for (const std::string& keyword : message.keywords()) {
+    if (facts.keywords.size() == ImageFacts::kMaxKeywords) break;
+    facts.keywords.push_back(CleanLine(keyword, ImageFacts::kMaxKeyword));
+  }
+  if (message.has_rating() && message.rating() >= -1 && message.rating() <= 5) {
+    facts.rating = message.rating();
+  }
+  facts.label = CleanLine(message.label(), ImageFacts::kMaxKeyword);
+  facts.location = CleanLine(message.location(), ImageFacts::kMaxFactText);
   return facts;
 }
 

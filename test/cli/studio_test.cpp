@@ -222,7 +222,7 @@ TEST_CASE("wait ends when enough is published and nothing is under way") {
   line.studio.statuses.push_back(status);
   CHECK(line.Run({"wait", "--published", "3", "--idle"}).exit_code == 0);
   CHECK(line.Run({"wait"}).exit_code == 0);
-  const Ran gave_up = line.Run({"wait", "--published", "4", "--timeout", "300ms"});
+  const Ran gave_up = line.Run({"wait", "--published", "4", "--timeout", "2s"});
   CHECK(gave_up.exit_code == 5);
   CHECK(gave_up.err.find("3 published") != std::string::npos);
 }

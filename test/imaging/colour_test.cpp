@@ -1,9 +1,8 @@
 // From every kind of pixels and profile to sRGB, and from every format.
-#include <lcms2.h>
-
 #include "lib/base/file.h"
 #include "lib/imaging/render.h"
 #include "test/catch.h"
+#include "test/imaging/profiles.h"
 #include "test/imaging/test_pictures.h"
 #include "test/temp_dir.h"
 
@@ -11,7 +10,9 @@ namespace proofline::imaging {
 namespace {
 
 using test::Encoded;
+using test::GreyProfile;
 using test::Scene;
+using test::Tagged;
 using vips::VImage;
 
 std::string Proof(const std::string& original, int long_edge = 800) {
@@ -27,54 +28,13 @@ std::string Reference(const VImage& picture) {
   return Encoded(picture, ".jpg[Q=98,subsample_mode=off,strip]");
 }
 
-struct Primaries {
-  cmsCIExyY white;
-  cmsCIExyYTRIPLE colours;
-  double gamma;
-};
-const Primaries kAdobeRgb{
-    {0.3127, 0.3290, 1}, {{0.64, 0.33, 1}, {0.21, 0.71, 1}, {0.15, 0.06, 1}}, 2.2};
-const Primaries kProPhoto{
-    {0.3457, 0.3585, 1}, {{0.7347, 0.2653, 1}, {0.1596, 0.8404, 1}, {0.0366, 0.0001, 1}}, 1.8};
-
-std::string Saved(cmsHPROFILE profile) {
-  cmsUInt32Number size = 0;
-  REQUIRE(cmsSaveProfileToMem(profile, nullptr, &size));
-  std::string bytes(size, '\0');
-  REQUIRE(cmsSaveProfileToMem(profile, bytes.data(), &size));
-  cmsCloseProfile(profile);
-  return bytes;
-}
-
-std::string RgbProfile(const Primaries& primaries) {
-  cmsToneCurve* curve = cmsBuildGamma(nullptr, primaries.gamma);
-  cmsToneCurve* curves[] = {curve, curve, curve};
-  const std::string bytes =
-      Saved(cmsCreateRGBProfile(&primaries.white, &primaries.colours, curves));
-  cmsFreeToneCurve(curve);
-  return bytes;
-}
-
-std::string GreyProfile(double gamma) {
-  cmsToneCurve* curve = cmsBuildGamma(nullptr, gamma);
-  const std::string bytes = Saved(cmsCreateGrayProfile(cmsD50_xyY(), curve));
-  cmsFreeToneCurve(curve);
-  return bytes;
-}
-
-VImage Tagged(const VImage& picture, std::string profile) {
-  VImage tagged = picture.copy();
-  vips_image_set_blob_copy(tagged.get_image(), VIPS_META_ICC_NAME, profile.data(), profile.size());
-  return tagged;
-}
-
 TEST_CASE("pictures in Adobe RGB and ProPhoto, of 8 and 16 bits, come out as they were in sRGB") {
   test::TempDir folder;
   const VImage scene = Scene(600, 400);
   int number = 0;
-  for (const Primaries& primaries : {kAdobeRgb, kProPhoto}) {
+  for (const test::Primaries& primaries : {test::kAdobeRgb, test::kProPhoto}) {
     const std::filesystem::path path = folder / ("profile" + std::to_string(number++) + ".icc");
-    REQUIRE(base::WriteFileDurably(path, RgbProfile(primaries)).ok());
+    REQUIRE(base::WriteFileDurably(path, test::RgbProfile(primaries, {})).ok());
     for (int depth : {8, 16}) {
       const VImage there = scene.icc_transform(
           path.c_str(), VImage::option()->set("input_profile", "srgb")->set("depth", depth));
@@ -96,7 +56,8 @@ TEST_CASE("a shallow slope in 16 bits has no steps that 8 bits would have made")
                           .cast(VIPS_FORMAT_USHORT)
                           .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_RGB16));
   const VImage proof =
-      test::Decoded(Proof(Encoded(Tagged(deep, RgbProfile(kProPhoto)), ".tif"), 600))
+      test::Decoded(
+          Proof(Encoded(Tagged(deep, test::RgbProfile(test::kProPhoto, {})), ".tif"), 600))
           .extract_band(1);
   int levels = 0;
   const VImage histogram = proof.hist_find();
@@ -125,7 +86,7 @@ TEST_CASE("grey with a profile of its own is as light as it is meant to be") {
 
 TEST_CASE("profiles that are broken or for other pictures cost colours, never the picture") {
   const VImage scene = Scene(600, 400);
-  const std::string adobe = RgbProfile(kAdobeRgb);
+  const std::string adobe = test::RgbProfile(test::kAdobeRgb, {});
   std::string damaged = adobe;
   for (std::size_t at = 130; at < damaged.size(); at += 3) damaged[at] = '\x7F';
   for (const std::string& profile :
@@ -183,6 +144,16 @@ TEST_CASE("TIFFs of every common kind are read") {
             Proof(Encoded(scene.colourspace(VIPS_INTERPRETATION_GREY16), ".tif"))) < 1.5);
   const VImage real = (scene.colourspace(VIPS_INTERPRETATION_scRGB));
   CHECK(test::DeltaE(Reference(scene), Proof(Encoded(real, ".tif"))) < 2);
+}
+
+TEST_CASE("samples without a known white are refused, not guessed") {
+  const VImage scene = Scene(300, 200);
+  for (const VipsBandFormat format : {VIPS_FORMAT_UINT, VIPS_FORMAT_INT, VIPS_FORMAT_FLOAT}) {
+    const absl::Status status =
+        MakeRenditions(Encoded(scene.extract_band(0).cast(format), ".tif"), {}, {}).status();
+    INFO(status.ToString());
+    CHECK(absl::IsInvalidArgument(status));
+  }
 }
 
 TEST_CASE("transparency is laid on white in PNG, WebP and TIFF, of 8 and 16 bits") {

@@ -8,6 +8,7 @@
 namespace proofline::imaging {
 namespace {
 
+using std::string_literals::operator""s;
 using std::string_view_literals::operator""sv;
 
 TEST_CASE("formats are known by their content") {
@@ -37,6 +38,21 @@ TEST_CASE("a TIFF that describes sensor data is a RAW file") {
   const std::string dng("II*\0\x08\0\0\0\x01\0\x12\xC6\x01\0\x04\0\0\0\x01\x04\0\0\0\0\0\0"sv);
   CHECK(SniffFormat(dng) == ImageFormat::kRaw);
   CHECK(SniffFormat(dng.substr(0, 14)) == ImageFormat::kTiff);
+}
+
+TEST_CASE("a TIFF whose sensor data is in a directory below, or in a later one, is a RAW file") {
+  const auto sensor = [](char compression) {
+    // Compression and a colour filter array.
+    return "\x02\0\x03\x01\x03\0\x01\0\0\0"s + compression +
+           "\0\0\0\x06\x01\x03\0\x01\0\0\0\x23\x80\0\0\0\0\0\0"s;
+  };
+  // One entry: the directory below, at 26; no next one.
+  const std::string below = "II*\0\x08\0\0\0\x01\0\x4A\x01\x04\0\x01\0\0\0\x1A\0\0\0\0\0\0\0"s;
+  CHECK(SniffFormat(below + sensor(1)) == ImageFormat::kRaw);
+  CHECK(SniffFormat(below) == ImageFormat::kTiff);
+  // One entry of no meaning; the next directory at 26.
+  const std::string next = "II*\0\x08\0\0\0\x01\0\0\x01\x03\0\x01\0\0\0\x08\0\0\0\x1A\0\0\0"s;
+  CHECK(SniffFormat(next + sensor(7)) == ImageFormat::kRaw);
 }
 
 TEST_CASE("what is not on the list of formats is unknown, however well libvips knows it") {

@@ -6,6 +6,7 @@
 #include "lib/imaging/text.h"
 #include "lib/imaging/worker_pool.h"
 #include "test/catch.h"
+#include "test/imaging/reference_picture.h"
 #include "test/imaging/test_pictures.h"
 #include "test/temp_dir.h"
 
@@ -82,45 +83,6 @@ TEST_CASE("every good real photograph gives upright renditions of its shape") {
   CHECK(pool->stats().retries == 0);
 }
 
-// From the numbers of the standard, not through a profile.
-vips::VImage FromAdobeRgb(const vips::VImage& picture) {
-  const vips::VImage to_srgb = vips::VImage::new_matrixv(3, 3, 1.39836, -0.39836, 0.0, 0.0, 1.0,
-                                                         0.0, 0.0, -0.04293, 1.04293);
-  return (picture / 255.0)
-      .pow(563.0 / 256)
-      .recomb(to_srgb)
-      .copy(vips::VImage::option()->set("interpretation", VIPS_INTERPRETATION_scRGB))
-      .colourspace(VIPS_INTERPRETATION_sRGB);
-}
-
-bool SaysAdobeRgb(const vips::VImage& picture) {
-  const auto text = [&](const char* name) {
-    return picture.get_typeof(name) == 0 ? std::string() : std::string(picture.get_string(name));
-  };
-  return text("exif-ifd2-ColorSpace").starts_with("65535") &&
-         text("exif-ifd4-InteroperabilityIndex").starts_with("R03");
-}
-
-// All pixels decoded, upright, in sRGB, on white, and only then made smaller: with nothing of ours.
-vips::VImage ReferenceOf(const std::filesystem::path& path, int width, int height) {
-  vips::VImage picture = vips::VImage::new_from_file(path.c_str()).autorot();
-  if (picture.get_typeof(VIPS_META_ICC_NAME) != 0) {
-    picture = picture.icc_transform("srgb", vips::VImage::option()->set("embedded", true));
-  } else if (picture.bands() == 3 && SaysAdobeRgb(picture)) {
-    picture = FromAdobeRgb(picture);
-  } else {
-    picture = picture.colourspace(VIPS_INTERPRETATION_sRGB);
-  }
-  if (picture.has_alpha()) {
-    picture =
-        picture.flatten(vips::VImage::option()->set("background", std::vector<double>(3, 255)));
-  }
-  if (picture.width() == width && picture.height() == height) return picture;
-  return picture.resize(
-      static_cast<double>(width) / picture.width(),
-      vips::VImage::option()->set("vscale", static_cast<double>(height) / picture.height()));
-}
-
 TEST_CASE("every real photograph looks like what libvips makes of it at full quality") {
   const std::filesystem::path folder = test::FolderFromEnvironment("PROOFLINE_TEST_PHOTOS");
   if (folder.empty()) return;
@@ -139,7 +101,7 @@ TEST_CASE("every real photograph looks like what libvips makes of it at full qua
     REQUIRE(made.ok());
     const Rendition& proof = made->renditions[0];
     const std::string exact =
-        test::Encoded(ReferenceOf(path, proof.width, proof.height), ".png[strip]");
+        test::Encoded(test::ReferenceOf(path, proof.width, proof.height), ".png[strip]");
     const absl::StatusOr<Similarity> ours = pool->Compare(exact, proof.jpeg);
     REQUIRE(ours.ok());
     if (ours->ssim >= 0.98 && ours->mean_delta_e <= 2) continue;
@@ -167,7 +129,7 @@ TEST_CASE("at the usual quality hardly more is lost than JPEG itself takes away"
     const absl::StatusOr<Renditions> made = Make(*pool, folder / name);
     REQUIRE(made.ok());
     const Rendition& proof = made->renditions[1];
-    const vips::VImage reference = ReferenceOf(folder / name, proof.width, proof.height);
+    const vips::VImage reference = test::ReferenceOf(folder / name, proof.width, proof.height);
     const std::string exact = test::Encoded(reference, ".png");
     const absl::StatusOr<Similarity> best =
         pool->Compare(exact, test::Encoded(reference, ".jpg[Q=82,strip,subsample_mode=on]"));

@@ -130,6 +130,58 @@ TEST_CASE("answers that make no sense are not believed") {
   }
 }
 
+TEST_CASE("a worker that a picture has taken over passes nothing on but plain pictures") {
+  for (const char* behaviour :
+       {"shows-no-picture", "lies-about-pixels", "keeps-its-file-open", "says-cancelled"}) {
+    INFO(behaviour);
+    Trouble trouble(behaviour);
+    CHECK(absl::IsInternal(trouble.pool().MakeRenditions(trouble.original(), {}).status()));
+  }
+  Trouble honest("honest");
+  CHECK(honest.pool().MakeRenditions(honest.original(), {}).ok());
+  const PrintRequest page{.edit = {}, .spec = {.width_px = 30, .height_px = 20}};
+  CHECK(absl::IsInternal(honest.pool().RenderPrint(honest.original(), page).status()));
+  Trouble liar("lies-about-original");
+  CHECK(absl::IsAborted(liar.Inspect().status()));
+}
+
+TEST_CASE("facts are clean whoever wrote them, and reasons are one line") {
+  Trouble trouble("writes-dirty-facts");
+  const absl::StatusOr<ImageFacts> facts = trouble.Inspect();
+  REQUIRE(facts.ok());
+  CHECK(facts->title == "a title");
+  CHECK(facts->camera_make == "two lines");
+  CHECK_FALSE(facts->exposure_time.has_value());
+  CHECK_FALSE(facts->rating.has_value());
+  CHECK(facts->keywords.size() == ImageFacts::kMaxKeywords);
+  Trouble failing("fails-in-two-lines");
+  Says(failing.Inspect().status(), "the picture is broken");
+}
+
+TEST_CASE("a worker that found no memory is replaced, and the picture tried once more") {
+  Trouble trouble("has-no-memory");
+  CHECK(absl::IsResourceExhausted(trouble.Inspect().status()));
+  // It was a fresh one already.
+  CHECK(trouble.pool().stats().workers_started == 1);
+  CHECK(trouble.pool().WorkerPids().empty());
+}
+
+TEST_CASE("a worker that writes without end is stopped by the time limit") {
+  Trouble trouble("chats-for-ever", milliseconds(300));
+  CHECK(absl::IsDeadlineExceeded(trouble.Inspect().status()));
+}
+
+TEST_CASE("a picture above the limits costs no worker") {
+  test::TempDir folder;
+  const base::UniqueFd large = test::Stored(folder / "a.jpg", test::SceneJpeg(640, 480));
+  auto pool = *WorkerPool::Create({.workers = 1, .max_pixels = 100'000});
+  for (int i = 0; i < 3; ++i) {
+    CHECK(absl::IsResourceExhausted(pool->MakeRenditions(large.get(), {}).status()));
+  }
+  CHECK(pool->stats().workers_started == 1);
+  CHECK(pool->stats().retries == 0);
+}
+
 TEST_CASE("a file that changes while it is read is no failure of its picture") {
   Trouble trouble("saw-a-change");
   const absl::Status status = trouble.pool().MakeRenditions(trouble.original(), {}).status();
@@ -149,7 +201,7 @@ TEST_CASE("a worker that writes without end is not held up by it") {
 TEST_CASE("a worker that does not start fails with its own last words") {
   Trouble trouble("does-not-start");
   const absl::Status status = trouble.Inspect().status();
-  CHECK(absl::IsFailedPrecondition(status));
+  CHECK(absl::IsUnavailable(status));
   Says(status, "the library of pictures is missing");
 }
 
