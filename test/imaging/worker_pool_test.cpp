@@ -223,5 +223,30 @@ TEST_CASE("a contact sheet shows every picture in its cell") {
   CHECK(std::string(broken.message()).find("picture 2") != std::string::npos);
 }
 
+TEST_CASE("a contact sheet has each picture's label below it, whatever that is made of") {
+  auto pool = Pool();
+  const std::vector<std::string> pictures(3, test::SceneJpeg(400, 300));
+  const std::vector<std::string> labels = {
+      "DSC_0001.jpg", "", "<b>a & b</b> \n" + std::string(300, 'M') + " Müller é.jpg"};
+  const absl::StatusOr<std::string> sheet = pool->ContactSheet(pictures, 3, 200, labels);
+  INFO(sheet.status().ToString());
+  REQUIRE(sheet.ok());
+  const vips::VImage pixels = test::Decoded(*sheet);
+  CHECK(pixels.width() == 3 * 204);
+  REQUIRE(pixels.height() > 210);
+  const auto darkest = [&](int cell) {
+    return pixels.extract_area(cell * 204, 204, 204, pixels.height() - 204).min();
+  };
+  CHECK(darkest(0) < 150);
+  CHECK(darkest(1) > 240);
+  CHECK(darkest(2) < 150);
+  // Pictures stand where they stand without labels.
+  CHECK(test::Ssim(test::Encoded(test::Scene(400, 300).resize(0.5), ".png"),
+                   test::Encoded(pixels.extract_area(2, 27, 200, 150), ".png")) > 0.9);
+
+  CHECK(absl::IsInvalidArgument(pool->ContactSheet(pictures, 3, 200, {"one"}).status()));
+  CHECK(absl::IsInvalidArgument(pool->ContactSheet(pictures, 3, 200, {"a", "b", "\xFF"}).status()));
+}
+
 }  // namespace
 }  // namespace proofline::imaging

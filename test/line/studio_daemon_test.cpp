@@ -1,7 +1,7 @@
 // The command line at a real studio daemon whose host is away: looking, editing, selecting.
 #include <fstream>
 
-#include "test/cli/studio_machine.h"
+#include "test/line/studio_machine.h"
 
 namespace proofline::test {
 namespace {

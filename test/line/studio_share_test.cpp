@@ -7,7 +7,7 @@
 #include <set>
 
 #include "google/protobuf/struct.pb.h"
-#include "test/cli/studio_machine.h"
+#include "test/line/studio_machine.h"
 
 namespace proofline::test {
 namespace {
