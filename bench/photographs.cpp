@@ -13,8 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using vips::VImage;
 
-constexpr double kLeastOfCamera = 12;
-constexpr double kLeastOfBackground = 8;
+constexpr double kLeastMegapixels = 8;
 // Pieces across and down of a joined picture.
 constexpr int kPieces = 3;
 
@@ -104,7 +103,7 @@ fs::path Join(const Joined& wanted, const std::vector<fs::path>& sources, std::s
 void AddBackgrounds(const fs::path& folder, std::vector<Photograph>& photographs) {
   for (const fs::path& path : JpegsIn("/usr/share/backgrounds/mate")) {
     Photograph stored = Described(path, "mate-backgrounds, as it is");
-    if (stored.megapixels() < kLeastOfBackground) continue;
+    if (stored.megapixels() < kLeastMegapixels) continue;
     stored.path = folder / path.filename();
     fs::copy_file(path, stored.path);
     photographs.push_back(stored);
@@ -127,8 +126,9 @@ std::vector<Photograph> MakePhotographs(const fs::path& folder) {
   for (const fs::path& path : JpegsIn(fs::path(photos) / "camera")) {
     Photograph photograph = Described(path, "a camera's own");
     if (photograph.megapixels() >= 5 && photograph.ordinary) sources.push_back(path);
-    if (photograph.megapixels() < kLeastOfCamera) continue;
+    if (photograph.megapixels() < kLeastMegapixels) continue;
     photograph.path = folder / path.filename();
+    photograph.from_camera = true;
     fs::copy_file(path, photograph.path);
     photographs.push_back(photograph);
   }

@@ -10,11 +10,13 @@
 //   vipsthumbnail  twice, once for each rendition
 // and prints the CPU seconds of each (user and system, children included) and their ratios. What
 // runs for long, our workers and sharp's Node, is started before the measurement; the others are
-// programs, and start with each file or list of files as their users start them.
+// programs, and start once for each file and rendition, as a script on a watched folder starts
+// them. The cameras' own files and the pictures made for the benchmark are measured apart: how many
+// bytes a megapixel has decides how much of the time is Huffman decoding, which all share.
 //
 // Before that it holds every proof, and vipsthumbnail's, against the whole picture made smaller by
-// libvips with lanczos3: unless ours is as near to it as vipsthumbnail's, within 0.1 dB, the
-// figures do not count, and the program fails.
+// libvips with lanczos3: unless ours are as near to it as vipsthumbnail's, within 0.1 dB in the
+// mean and 0.2 dB each, the figures do not count, and the program fails.
 #include <time.h>
 
 #include <algorithm>
@@ -33,6 +35,7 @@
 #include <vips/vips8>
 
 #include "bench/photographs.h"
+#include "bench/process_cpu.h"
 #include "bench/program.h"
 #include "daemon/catalog.h"
 #include "daemon/ingest.h"
@@ -54,7 +57,8 @@ using vips::VImage;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kWorkers = 2;
-constexpr double kGuardDb = 0.1;
+constexpr double kGuardOfMeanDb = 0.1;
+constexpr double kGuardOfEachDb = 0.2;
 
 void Check(const absl::Status& status) {
   if (!status.ok()) throw std::runtime_error(std::string(status.message()));
@@ -75,12 +79,6 @@ double CpuSecondsOf(pid_t pid) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
-double OwnCpuSeconds() {
-  timespec time{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
 std::unique_ptr<imaging::WorkerPool> StartPool() {
   imaging::WorkerPool::Options options;
   options.workers = kWorkers;
@@ -91,7 +89,7 @@ std::unique_ptr<imaging::WorkerPool> StartPool() {
 }
 
 double OurCpuSeconds(const imaging::WorkerPool& pool) {
-  double seconds = OwnCpuSeconds();
+  double seconds = proofline::bench::OwnCpuSeconds();
   for (int pid : pool.WorkerPids()) seconds += CpuSecondsOf(pid);
   return seconds;
 }
@@ -130,12 +128,6 @@ Used RunOurs(imaging::WorkerPool& pool, const std::vector<Photograph>& photograp
 
 // ---- The others
 
-std::vector<std::string> Paths(const std::vector<Photograph>& photographs) {
-  std::vector<std::string> paths;
-  for (const Photograph& photograph : photographs) paths.push_back(photograph.path);
-  return paths;
-}
-
 int Eighths(const Photograph& photograph) {
   const int edge = imaging::ProofSpec().long_edge_px;
   return std::min(8, (8 * edge - 1) / std::max(photograph.width, photograph.height) + 1);
@@ -160,12 +152,12 @@ std::string Quality(const imaging::RenditionSpec& spec) { return std::to_string(
 // The pictures stay in `folder`.
 Used RunVipsthumbnail(const std::vector<Photograph>& photographs, const fs::path& folder) {
   Used used;
-  for (const imaging::RenditionSpec& spec : {imaging::ProofSpec(), imaging::ThumbnailSpec()}) {
-    std::vector<std::string> arguments = {
-        "vipsthumbnail", "--size", Edge(spec), "-o",
-        folder / (spec.kind + "-%s.jpg[strip,Q=" + Quality(spec) + "]")};
-    for (const std::string& path : Paths(photographs)) arguments.push_back(path);
-    used += RunProgram(arguments, {"VIPS_CONCURRENCY=1"});
+  for (const Photograph& photograph : photographs) {
+    for (const imaging::RenditionSpec& spec : {imaging::ProofSpec(), imaging::ThumbnailSpec()}) {
+      used += RunProgram({"vipsthumbnail", "--size", Edge(spec), "-o",
+                          folder / (spec.kind + "-%s.jpg[strip,Q=" + Quality(spec) + "]"),
+                          photograph.path});
+    }
   }
   return used;
 }
@@ -187,7 +179,7 @@ class Sharp {
     std::vector<std::string> arguments = {
         "node", PROOFLINE_BENCH_SOURCES "/sharp_renditions.cjs", PROOFLINE_BENCH_SHARP, folder,
         Quality(imaging::ProofSpec()) + "," + Quality(imaging::ThumbnailSpec())};
-    for (const std::string& path : Paths(photographs)) arguments.push_back(path);
+    for (const Photograph& photograph : photographs) arguments.push_back(photograph.path);
     const fs::path said = folder / "sharp.txt";
     RunProgram(arguments, {}, said);
     Used used;
@@ -242,8 +234,8 @@ bool CheckGuard(imaging::WorkerPool& pool, const std::vector<Photograph>& photog
     least = std::min(least, ours - theirs);
   }
   const double mean = sum / static_cast<double>(photographs.size());
-  std::printf("mean difference %+.2f dB, least %+.2f dB\n\n", mean, least);
-  return least >= -kGuardDb;
+  std::printf("mean difference %+.2f dB, least %+.2f dB\n", mean, least);
+  return mean >= -kGuardOfMeanDb && least >= -kGuardOfEachDb;
 }
 
 // ---- The rounds
@@ -254,11 +246,12 @@ double Median(std::vector<double> values) {
 }
 
 using Contender = std::pair<std::string, std::function<Used()>>;
+// What each contender used for a group of photographs, round for round.
+using Rounds = std::map<std::string, std::vector<Used>>;
 
-std::map<std::string, std::vector<Used>> RunRounds(int rounds, std::size_t count,
-                                                   const std::vector<Contender>& contenders) {
-  std::map<std::string, std::vector<Used>> all;
-  std::printf("%-8s", "CPU ms");
+Rounds RunRounds(int rounds, std::size_t count, const std::vector<Contender>& contenders) {
+  Rounds all;
+  std::printf("\n%-8s", "CPU ms");
   for (const Contender& contender : contenders) std::printf("%16s", contender.first.c_str());
   std::printf("\n");
   for (int round = 1; round <= rounds; ++round) {
@@ -272,6 +265,14 @@ std::map<std::string, std::vector<Used>> RunRounds(int rounds, std::size_t count
     std::printf("\n");
   }
   return all;
+}
+
+void Add(const Rounds& group, Rounds& all) {
+  for (const auto& [name, used] : group) {
+    std::vector<Used>& sum = all[name];
+    sum.resize(used.size());
+    for (std::size_t i = 0; i < used.size(); ++i) sum[i] += used[i];
+  }
 }
 
 double MedianRatio(const std::vector<Used>& above, const std::vector<Used>& below) {
@@ -288,7 +289,7 @@ void PrintVerdict(const char* what, double ratio, double target, bool at_most) {
               target, reached ? "reached" : "MISSED");
 }
 
-void PrintVerdicts(const std::map<std::string, std::vector<Used>>& all) {
+void PrintVerdicts(const Rounds& all) {
   const std::vector<Used>& ours = all.at("ours");
   PrintVerdict("ours / djpeg", MedianRatio(ours, all.at("djpeg")), 1.3, true);
   if (all.contains("sharp")) {
@@ -312,41 +313,57 @@ void PrintPhotographs(const char* title, const std::vector<Photograph>& photogra
   }
 }
 
+struct Group {
+  const char* title;
+  bool has_targets;
+  std::vector<Photograph> photographs;
+};
+
+std::vector<Group> MakeGroups(const fs::path& folder) {
+  std::vector<Group> groups = {{"baseline sRGB JPEGs as cameras wrote them", true, {}},
+                               {"baseline sRGB JPEGs made for the benchmark", true, {}},
+                               {"others (progressive, other profiles)", false, {}}};
+  for (Photograph& photograph : proofline::bench::MakePhotographs(folder)) {
+    const int group = !photograph.ordinary ? 2 : photograph.from_camera ? 0 : 1;
+    groups[group].photographs.push_back(std::move(photograph));
+  }
+  return groups;
+}
+
 int Measure(int rounds) {
   const proofline::test::TempDir folder;
-  fs::create_directory(folder.path() / "shoot");
-  fs::create_directory(folder.path() / "peers");
-  std::vector<Photograph> ordinary;
-  std::vector<Photograph> others;
-  for (Photograph& photograph : proofline::bench::MakePhotographs(folder.path() / "shoot")) {
-    (photograph.ordinary ? ordinary : others).push_back(std::move(photograph));
-  }
-  PrintPhotographs("baseline sRGB JPEGs", ordinary);
-  PrintPhotographs("others (progressive, other profiles), measured apart", others);
-  const auto pool = StartPool();
+  const fs::path shoot = folder.path() / "shoot";
   const fs::path peers = folder.path() / "peers";
-  std::printf("\n");
-  const bool guarded = CheckGuard(*pool, ordinary, peers);
-
+  fs::create_directory(shoot);
+  fs::create_directory(peers);
+  const std::vector<Group> groups = MakeGroups(shoot);
+  const auto pool = StartPool();
   const Sharp sharp;
-  const auto contenders = [&](const std::vector<Photograph>& photographs) {
-    std::vector<Contender> all = {
-        {"ours", [&] { return RunOurs(*pool, photographs, folder.path() / "shoot"); }},
+  bool guarded = true;
+  Rounds together;
+  for (const Group& group : groups) {
+    const std::vector<Photograph>& photographs = group.photographs;
+    if (photographs.empty()) continue;
+    PrintPhotographs(group.title, photographs);
+    if (group.has_targets) guarded = CheckGuard(*pool, photographs, peers) && guarded;
+    std::vector<Contender> contenders = {
+        {"ours", [&] { return RunOurs(*pool, photographs, shoot); }},
         {"djpeg", [&] { return RunDjpeg(photographs); }},
         {"vipsthumbnail", [&] { return RunVipsthumbnail(photographs, peers); }}};
-    if (sharp.there()) all.push_back({"sharp", [&] { return sharp.Run(photographs, peers); }});
-    return all;
-  };
-  // Until every worker has started.
-  RunOurs(*pool, ordinary, folder.path() / "shoot");
-  std::printf("baseline sRGB JPEGs, CPU milliseconds a photograph\n");
-  PrintVerdicts(RunRounds(rounds, ordinary.size(), contenders(ordinary)));
-  if (!others.empty()) {
-    std::printf("others, CPU milliseconds a photograph (no target)\n");
-    RunRounds(1, others.size(), contenders(others));
+    if (sharp.there()) {
+      contenders.push_back({"sharp", [&] { return sharp.Run(photographs, peers); }});
+    }
+    // Until every worker has started.
+    RunOurs(*pool, photographs, shoot);
+    const Rounds used = RunRounds(group.has_targets ? rounds : 1, photographs.size(), contenders);
+    if (!group.has_targets) continue;
+    PrintVerdicts(used);
+    Add(used, together);
   }
+  std::printf("all baseline sRGB JPEGs together\n");
+  PrintVerdicts(together);
   if (guarded) return 0;
-  std::printf("FAILED: a proof is more than %.1f dB behind vipsthumbnail's\n", kGuardDb);
+  std::printf("FAILED: proofs are behind vipsthumbnail's\n");
   return 1;
 }
 

@@ -141,7 +141,7 @@ absl::StatusOr<int> ParseRotation(std::string_view text) {
   int degrees = 0;
   if (!absl::SimpleAtoi(ToAbsl(text), &degrees) || degrees % 90 != 0) {
     return UsageError(Concat("a rotation is 0, 90, 180 or 270 degrees clockwise, not ",
-                             Quoted(text), "; for small angles use --straighten"));
+                             Quoted(text), "; to turn by less, straighten"));
   }
   return (degrees % 360 + 360) % 360;
 }

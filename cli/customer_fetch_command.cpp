@@ -151,10 +151,15 @@ class Fetcher {
 absl::StatusOr<std::vector<v1::Photo>> PhotosToFetch(const StoreClient& client,
                                                      const std::string& studio,
                                                      const std::string& text) {
-  // One word or a gallery's name is a gallery, GALLERY/PHOTO or a photo's name a photo.
+  // A title, one word or a gallery's name is a gallery, GALLERY/PHOTO or a photo's name a photo.
   StoreNames names(client, studio);
+  absl::StatusOr<bool> is_title = false;
+  if (!text.starts_with("studios/")) is_title = names.IsTitle(text);
+  if (!is_title.ok()) return is_title.status();
   const bool is_photo = ExpandName(kPhotoPattern, text, {studio}).has_value();
-  if (!is_photo && (text.find('/') == std::string::npos || ExpandName(kGalleryPattern, text))) {
+  const bool is_gallery =
+      text.find('/') == std::string::npos || ExpandName(kGalleryPattern, text).has_value();
+  if (*is_title || (!is_photo && is_gallery)) {
     const auto gallery = names.Gallery(text);
     if (!gallery.ok()) return gallery.status();
     return AllPhotos(client, *gallery);

@@ -43,18 +43,22 @@ class StoreNames {
   StoreNames(const StoreClient& client, std::string studio)
       : client_(client), studio_(std::move(studio)) {}
 
-  // A full name, identifier or exact title.
+  // A full name, identifier or exact title; an identifier goes before a title.
   absl::StatusOr<std::string> Gallery(const std::string& text);
+  // Whether a gallery has exactly this title.
+  absl::StatusOr<bool> IsTitle(const std::string& text);
   // A full name, "GALLERY/PHOTO", or an identifier alone.
   absl::StatusOr<std::string> Photo(const std::string& text);
   // A full name, "LAB/PRODUCT", or an identifier that only one lab has.
   absl::StatusOr<std::string> Product(const std::string& text);
 
  private:
+  absl::Status LoadGalleries();
   absl::Status LoadPhotos();
 
   const StoreClient& client_;
   const std::string studio_;
+  std::optional<std::vector<v1::Gallery>> galleries_;
   std::optional<std::vector<std::string>> photos_;
   std::optional<std::vector<std::string>> products_;
 };

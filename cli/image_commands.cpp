@@ -1,4 +1,6 @@
 // proofline image …: the line's image work on files at hand, in its worker processes.
+#include <filesystem>
+
 #include "cli/arguments.h"
 #include "cli/exit_code.h"
 #include "cli/program.h"
@@ -30,6 +32,7 @@ struct ContactSheetFlags {
   std::vector<std::string> files;
   int columns = 4;
   int cell = 320;
+  bool names = false;
 };
 
 struct CompareFlags {
@@ -81,6 +84,7 @@ absl::Status MakeContactSheet(Program& program, const ImageTarget& target,
   Progress progress(program.output);
   // Made small one by one first, so that memory holds cells and not originals.
   std::vector<std::string> cells;
+  std::vector<std::string> names;
   for (const std::string& file : flags.files) {
     progress.Show("reading", static_cast<std::int64_t>(cells.size()) + 1,
                   static_cast<std::int64_t>(flags.files.size()));
@@ -91,8 +95,9 @@ absl::Status MakeContactSheet(Program& program, const ImageTarget& target,
     auto made = (*pool)->MakeRenditions(fd->get(), request);
     if (!made.ok()) return About(file, made.status());
     cells.push_back(std::move(made->renditions.front().jpeg));
+    if (flags.names) names.push_back(Printable(std::filesystem::path(file).filename().native()));
   }
-  const auto sheet = (*pool)->ContactSheet(cells, flags.columns, flags.cell);
+  const auto sheet = (*pool)->ContactSheet(cells, flags.columns, flags.cell, names);
   if (!sheet.ok()) return sheet.status();
   absl::Status status = base::WriteFileDurably(flags.out, *sheet);
   if (!status.ok()) return status;
@@ -250,7 +255,7 @@ absl::Status ShowFacts(Program& program, const ImageTarget& target, const std::s
                              {"camera maker", facts->camera_make},
                              {"camera", facts->camera_model},
                              {"lens", facts->lens},
-                             {"exposure", number(facts->exposure_time, " s")},
+                             {"exposure", ExposureText(facts->exposure_time.value_or(0))},
                              {"aperture", number(facts->f_number, "")},
                              {"sensitivity", number(facts->iso, " ISO")},
                              {"focal length", number(facts->focal_length_mm, " mm")},
@@ -279,6 +284,8 @@ void AddSheetVerbs(CLI::App& group, Program& program, const Target& target) {
   verb->add_option("--cell", sheet->cell, "Pixels of the square that a picture is fitted into")
       ->check(CLI::Range(16, 2000))
       ->capture_default_str();
+
+  verb->add_flag("--names", sheet->names, "Write each file's name below its picture");
 
   auto compare = std::make_shared<CompareFlags>();
   verb = AddVerb(group, program, "compare",

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include "cli/customer_verbs.h"
 #include "cli/exit_code.h"
 #include "cli/names.h"
@@ -51,15 +54,31 @@ absl::StatusOr<std::vector<v1::Product>> AllProducts(const StoreClient& client) 
   return products;
 }
 
+absl::Status StoreNames::LoadGalleries() {
+  if (galleries_) return absl::OkStatus();
+  auto galleries = AllGalleries(client_);
+  if (galleries.ok()) galleries_ = *std::move(galleries);
+  return galleries.status();
+}
+
+absl::StatusOr<bool> StoreNames::IsTitle(const std::string& text) {
+  if (absl::Status status = LoadGalleries(); !status.ok()) return status;
+  return std::any_of(galleries_->begin(), galleries_->end(),
+                     [&](const v1::Gallery& gallery) { return gallery.title() == text; });
+}
+
 absl::StatusOr<std::string> StoreNames::Gallery(const std::string& text) {
-  if (auto name = ExpandName(kGalleryPattern, text, {studio_})) return *name;
-  const auto galleries = AllGalleries(client_);
-  if (!galleries.ok()) return galleries.status();
+  const auto name = ExpandName(kGalleryPattern, text, {studio_});
+  if (name && text.starts_with("studios/")) return *name;
+  if (absl::Status status = LoadGalleries(); !status.ok()) return status;
+  // A text may be an identifier or a title, and many titles look like identifiers.
   std::vector<std::string> titled;
-  for (const v1::Gallery& gallery : *galleries) {
+  for (const v1::Gallery& gallery : *galleries_) {
+    if (name && gallery.name() == *name) return *name;
     if (gallery.title() == text) titled.push_back(gallery.name());
   }
   if (titled.size() == 1) return titled.front();
+  if (titled.empty() && name && text.find('/') != std::string::npos) return *name;
   if (titled.empty()) {
     return absl::NotFoundError(base::Concat("no gallery is called \"", text, "\""));
   }
@@ -69,10 +88,9 @@ absl::StatusOr<std::string> StoreNames::Gallery(const std::string& text) {
 
 absl::Status StoreNames::LoadPhotos() {
   if (photos_) return absl::OkStatus();
-  const auto galleries = AllGalleries(client_);
-  if (!galleries.ok()) return galleries.status();
+  if (absl::Status status = LoadGalleries(); !status.ok()) return status;
   std::vector<std::string> names;
-  for (const v1::Gallery& gallery : *galleries) {
+  for (const v1::Gallery& gallery : *galleries_) {
     const auto photos = AllPhotos(client_, gallery.name());
     if (!photos.ok()) return photos.status();
     for (const v1::Photo& photo : *photos) names.push_back(photo.name());
@@ -82,7 +100,8 @@ absl::Status StoreNames::LoadPhotos() {
 }
 
 absl::StatusOr<std::string> StoreNames::Photo(const std::string& text) {
-  if (auto name = ExpandName(kPhotoPattern, text, {studio_})) return *name;
+  const bool is_full = text.find("photos/") != std::string::npos;
+  if (auto name = ExpandName(kPhotoPattern, text, {studio_}); name && is_full) return *name;
   if (const std::size_t slash = text.rfind('/'); slash != std::string::npos) {
     const auto gallery = Gallery(text.substr(0, slash));
     if (!gallery.ok()) return gallery.status();

@@ -23,11 +23,11 @@ absl::Status ListGalleries(Program& program, const StudioTarget& target) {
   request.set_page_size(kPageSize);
   return PrintList(
       program.output, *client, &Stub::ListLocalGalleries, request,
-      &v1::ListLocalGalleriesResponse::galleries, Table({"GALLERY", "TITLE", ">PHOTOS", "UPDATED"}),
+      &v1::ListLocalGalleriesResponse::galleries, Table({"GALLERY", "TITLE", ">PHOTOS", "SINCE"}),
       [](const v1::Gallery& gallery) {
         return std::vector<std::string>{LastId(gallery.name()), gallery.title(),
                                         std::to_string(gallery.photo_count()),
-                                        LocalTime(gallery.update_time())};
+                                        LocalTime(gallery.create_time())};
       },
       "no galleries yet");
 }
@@ -75,7 +75,8 @@ absl::Status Retry(Program& program, const StudioTarget& target,
   }
   const auto response = client->Call(&Stub::RetryPhotos, request);
   if (!response.ok()) return response.status();
-  program.output.Done(*response, Concat(response->photos(), " photos wait to be rendered again"));
+  program.output.Done(*response, Concat(CountText(response->photos(), "photo waits", "photos wait"),
+                                        " to be rendered again"));
   return absl::OkStatus();
 }
 
@@ -144,7 +145,7 @@ void AddWorkVerbs(CLI::App& group, Program& program, const Target& target) {
   CLI::App* retry =
       AddVerb(group, program, "retry", "Try failed photos again", "proofline studio retry",
               [&program, target, texts] { return Retry(program, *target, *texts); });
-  retry->add_option("photos", *texts, "The photos, as for show, or full gallery names; none: all");
+  retry->add_option("photos", *texts, std::string(kPhotosHelp) + "; none: all that failed");
   AddVerb(group, program, "pause", "Stop making and sending; what is under way is finished",
           "proofline studio pause",
           SimpleVerb<v1::PauseWorkRequest, v1::PauseWorkResponse>(
@@ -210,7 +211,7 @@ void PrintLocalPhoto(Output& output, const v1::LocalPhoto& local) {
       {"taken", CaptureTime(metadata)},
       {"camera", metadata.camera()},
       {"lens", metadata.lens()},
-      {"exposure", number(metadata.exposure_seconds(), "", " s")},
+      {"exposure", ExposureText(metadata.exposure_seconds())},
       {"aperture", number(metadata.f_number(), "f/", "")},
       {"sensitivity", number(metadata.iso(), "ISO ", "")},
       {"focal length", number(metadata.focal_length_mm(), "", " mm")}};

@@ -136,6 +136,7 @@ absl::Status Expire(Program& program, const StudioTarget& target,
     const auto time = ParseTime(at);
     if (!time.ok()) return time.status();
     *request.mutable_customer()->mutable_expire_time() = *time;
+    NotePast(program.output, *time);
   }
   const std::string done =
       never ? "never expires" : Concat("expires ", LocalTime(request.customer().expire_time()));
@@ -143,6 +144,12 @@ absl::Status Expire(Program& program, const StudioTarget& target,
 }
 
 }  // namespace
+
+void NotePast(Output& output, const google::protobuf::Timestamp& time) {
+  if (time.seconds() < std::chrono::system_clock::to_time_t(base::RealClock().WallNow())) {
+    output.Note("this time has passed: the identifier opens nothing");
+  }
+}
 
 absl::StatusOr<std::vector<LocalCustomer>> AllCustomers(const StudioClient& client) {
   std::vector<LocalCustomer> customers;
@@ -163,6 +170,9 @@ absl::StatusOr<std::vector<LocalCustomer>> AllCustomers(const StudioClient& clie
 absl::Status PrintCustomers(Output& output, const std::vector<LocalCustomer>& customers,
                             const std::string& csv) {
   if (csv == "-") {
+    if (output.json()) {
+      return UsageError("--csv - and --json both want standard output; give --csv a file");
+    }
     std::string text = ToCsv(customers);
     text.resize(text.size() - 1);  // Line() ends it
     output.Line(text);
@@ -172,8 +182,10 @@ absl::Status PrintCustomers(Output& output, const std::vector<LocalCustomer>& cu
     // Identifiers open galleries: nobody else is to read them.
     const absl::Status written = base::WriteFileDurably(csv, ToCsv(customers), 0600);
     if (!written.ok()) return written;
-    output.Note(Concat("wrote ", customers.size(), " customers to ", csv));
-    return absl::OkStatus();
+    output.Note(Concat(
+        "wrote ", CountText(static_cast<std::int64_t>(customers.size()), "customer", "customers"),
+        " to ", csv));
+    if (!output.json()) return absl::OkStatus();
   }
   if (!output.json()) {
     PrintTable(output, customers);

@@ -19,14 +19,14 @@ using base::Concat;
 using Target = std::shared_ptr<StudioTarget>;
 
 constexpr std::array kTextFields = {
-    "title",   "caption",   "subject",  "event",  "label", "customer_reference",
-    "creator", "copyright", "keywords", "rating", "fields"};
+    "title",   "caption",   "subject",  "event",    "label",  "customer_reference",
+    "creator", "copyright", "location", "keywords", "rating", "fields"};
 
 struct SetFlags {
   std::vector<std::string> what;
   // A flag that was given with empty text clears its value.
   std::optional<std::string> title, caption, subject, event, customer_reference, rating, label,
-      keyword_list;
+      creator, copyright, location, keyword_list;
   std::vector<std::string> keywords, add_keywords, remove_keywords;
   bool no_keywords = false;
   std::vector<std::string> fields;
@@ -88,7 +88,7 @@ class BatchBuilder {
       return UsageError(Concat("\"", text,
                                "\" is no field that can be cleared; those are title, caption, "
                                "keywords, event, subject, customer, rating, label, creator, "
-                               "copyright, fields and fields.KEY"));
+                               "copyright, location, fields and fields.KEY"));
     }
     const auto& paths = request_.update_mask().paths();
     if (std::find(paths.begin(), paths.end(), Concat("metadata.", field)) != paths.end()) {
@@ -116,6 +116,9 @@ absl::Status ReadFlags(const SetFlags& flags, v1::BatchUpdateLocalPhotosRequest&
   batch.Text(flags.customer_reference, "customer_reference",
              &v1::Metadata::mutable_customer_reference);
   batch.Text(flags.label, "label", &v1::Metadata::mutable_label);
+  batch.Text(flags.creator, "creator", &v1::Metadata::mutable_creator);
+  batch.Text(flags.copyright, "copyright", &v1::Metadata::mutable_copyright);
+  batch.Text(flags.location, "location", &v1::Metadata::mutable_location);
   if (absl::Status status = batch.Rating(flags.rating); !status.ok()) return status;
   std::vector<std::string> keywords = flags.keywords;
   if (flags.keyword_list) {
@@ -155,11 +158,10 @@ absl::Status Set(Program& program, const StudioTarget& target, const SetFlags& f
   if (response->photos() == 0 && !flags.and_later) {
     return absl::NotFoundError("the named galleries hold no photos");
   }
-  std::string done =
-      response->changed() == response->photos()
-          ? Concat("changed ", response->changed(), response->changed() == 1 ? " photo" : " photos")
-          : Concat("changed ", response->changed(), " of ", response->photos(),
-                   " photos; the others had the values already");
+  std::string done = response->changed() == response->photos()
+                         ? Concat("changed ", CountText(response->changed(), "photo", "photos"))
+                         : Concat("changed ", response->changed(), " of ", response->photos(),
+                                  " photos; the others had the values already");
   if (flags.and_later) done += "; photos that come later get the same";
   program.output.Done(*response, done);
   return absl::OkStatus();
@@ -186,6 +188,9 @@ void AddStudioMetadataVerbs(CLI::App& group, Program& program, const Target& tar
                   "Your own reference to the customer");
   set->add_option("--rating", flags->rating, "Stars, 0 to 5; -1 rejects");
   set->add_option("--label", flags->label, "Colour label");
+  set->add_option("--creator", flags->creator, "Who made the picture");
+  set->add_option("--copyright", flags->copyright, "Whose it is");
+  set->add_option("--location", flags->location, "Where it was made, in words");
   set->add_option("--keywords", flags->keyword_list,
                   "All keywords with commas between them; they replace all there were");
   set->add_option("--keyword", flags->keywords,

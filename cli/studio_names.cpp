@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
+#include <utility>
 
 #include "cli/exit_code.h"
 #include "cli/names.h"
@@ -75,7 +77,7 @@ absl::StatusOr<v1::LocalPhoto> StudioNames::Photo(const std::string& text) {
       path.is_absolute() || std::filesystem::exists(path, ignored)) {
     return Get(std::filesystem::absolute(path).lexically_normal());
   }
-  const std::size_t slash = text.find('/');
+  const std::size_t slash = text.rfind('/');
   if (slash != std::string::npos) {
     const std::string photo = text.substr(slash + 1);
     if (!base::IsValidId(photo)) {
@@ -95,10 +97,10 @@ absl::StatusOr<v1::LocalPhoto> StudioNames::Photo(const std::string& text) {
   return absl::NotFoundError(Concat("no photo is called \"", text, "\""));
 }
 
-absl::StatusOr<std::string> StudioNames::Name(const std::string& text) {
+absl::StatusOr<StudioNames::Meant> StudioNames::Find(const std::string& text) {
   if (text.starts_with("studios/")) {
-    if (auto photo = ExpandName(kPhotoPattern, text)) return *photo;
-    if (auto gallery = ExpandName(kGalleryPattern, text)) return *gallery;
+    if (auto photo = ExpandName(kPhotoPattern, text)) return Meant{*std::move(photo)};
+    if (auto gallery = ExpandName(kGalleryPattern, text)) return Meant{*std::move(gallery)};
   }
   if (absl::Status status = LoadGalleries(); !status.ok()) return status;
   // Titles of galleries in folders of folders have slashes too.
@@ -107,22 +109,24 @@ absl::StatusOr<std::string> StudioNames::Name(const std::string& text) {
                   [&](const v1::Gallery& gallery) { return gallery.title() == text; });
   if (is_title || text.find('/') == std::string::npos) {
     absl::StatusOr<std::string> gallery = Gallery(text);
-    if (!absl::IsNotFound(gallery.status())) return gallery;
+    if (gallery.ok()) return Meant{*std::move(gallery)};
+    if (!absl::IsNotFound(gallery.status())) return gallery.status();
   }
-  const absl::StatusOr<v1::LocalPhoto> photo = Photo(text);
+  absl::StatusOr<v1::LocalPhoto> photo = Photo(text);
   if (absl::IsNotFound(photo.status()) && text.find('/') == std::string::npos) {
     return absl::NotFoundError(Concat("no gallery and no photo is called \"", text, "\""));
   }
   if (!photo.ok()) return photo.status();
-  return photo->photo().name();
+  std::string name = photo->photo().name();
+  return Meant{std::move(name), *std::move(photo)};
 }
 
 absl::StatusOr<std::vector<std::string>> StudioNames::Names(const std::vector<std::string>& texts) {
   std::vector<std::string> names;
   for (const std::string& text : texts) {
-    absl::StatusOr<std::string> name = Name(text);
-    if (!name.ok()) return name.status();
-    names.push_back(*std::move(name));
+    absl::StatusOr<Meant> meant = Find(text);
+    if (!meant.ok()) return meant.status();
+    names.push_back(std::move(meant->name));
   }
   return names;
 }
@@ -130,16 +134,24 @@ absl::StatusOr<std::vector<std::string>> StudioNames::Names(const std::vector<st
 absl::StatusOr<std::vector<v1::LocalPhoto>> StudioNames::Photos(
     const std::vector<std::string>& texts) {
   std::vector<v1::LocalPhoto> photos;
+  std::set<std::string> seen;
+  const auto add = [&](v1::LocalPhoto photo) {
+    if (seen.insert(LastId(photo.photo().name())).second) photos.push_back(std::move(photo));
+  };
   for (const std::string& text : texts) {
-    if (auto gallery = ExpandName(kGalleryPattern, text); gallery && text.starts_with("studios/")) {
-      absl::StatusOr<std::vector<v1::LocalPhoto>> listed = List(*gallery);
+    absl::StatusOr<Meant> meant = Find(text);
+    if (!meant.ok()) return meant.status();
+    if (meant->photo.has_value()) {
+      add(*std::move(meant->photo));
+    } else if (ExpandName(kPhotoPattern, meant->name)) {
+      absl::StatusOr<v1::LocalPhoto> photo = Get(meant->name);
+      if (!photo.ok()) return photo.status();
+      add(*std::move(photo));
+    } else {
+      absl::StatusOr<std::vector<v1::LocalPhoto>> listed = List(meant->name);
       if (!listed.ok()) return listed.status();
-      std::move(listed->begin(), listed->end(), std::back_inserter(photos));
-      continue;
+      for (v1::LocalPhoto& photo : *listed) add(std::move(photo));
     }
-    absl::StatusOr<v1::LocalPhoto> photo = Photo(text);
-    if (!photo.ok()) return photo.status();
-    photos.push_back(*std::move(photo));
   }
   return photos;
 }

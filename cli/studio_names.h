@@ -23,7 +23,8 @@ class StudioNames {
   absl::StatusOr<std::string> Gallery(const std::string& text);
   // A photo's full name, "GALLERY/PHOTO", its identifier alone, or the path of its original.
   absl::StatusOr<v1::LocalPhoto> Photo(const std::string& text);
-  // The photos that the texts name, in that order; a gallery stands for all of its photos.
+  // The photos that the texts name (as Names() reads them), in that order, each once; a gallery
+  // stands for all of its photos.
   absl::StatusOr<std::vector<v1::LocalPhoto>> Photos(const std::vector<std::string>& texts);
   // The full names of photos and galleries that the texts mean: a gallery as Gallery() has it, a
   // photo as Photo() has it, the gallery first where both could be.
@@ -33,7 +34,12 @@ class StudioNames {
   absl::StatusOr<v1::LocalPhoto> Get(const std::string& name_or_path) const;
   absl::StatusOr<std::vector<v1::LocalPhoto>> List(const std::string& gallery) const;
   absl::Status LoadGalleries();
-  absl::StatusOr<std::string> Name(const std::string& text);
+  // What a text means. `photo` is there when it had to be asked for.
+  struct Meant {
+    std::string name;
+    std::optional<v1::LocalPhoto> photo = std::nullopt;
+  };
+  absl::StatusOr<Meant> Find(const std::string& text);
 
   const StudioClient& client_;
   std::optional<std::vector<v1::Gallery>> galleries_;

@@ -3,11 +3,14 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "cli/arguments.h"
 #include "cli/exit_code.h"
 #include "cli/studio_verbs.h"
+#include "cli/text.h"
 #include "lib/base/text.h"
 
 namespace proofline::cli {
@@ -15,10 +18,6 @@ namespace {
 
 using base::Concat;
 using Target = std::shared_ptr<StudioTarget>;
-
-constexpr char kPhotosHelp[] =
-    "GALLERY/PHOTO, identifier, name or path of the original; a full gallery name is all its "
-    "photos";
 
 struct Gravity {
   std::string_view name;
@@ -58,19 +57,6 @@ absl::StatusOr<int> ParseTurn(const std::string& text) {
   return ParseRotation(text);
 }
 
-// The part that is kept turns with the picture. `turn` is 0, 90, 180 or 270.
-v1::Crop TurnedCrop(v1::Crop crop, int turn) {
-  for (; turn > 0; turn -= 90) {
-    v1::Crop turned;
-    turned.set_left(std::max(0.0, 1 - crop.top() - crop.height()));
-    turned.set_top(crop.left());
-    turned.set_width(crop.height());
-    turned.set_height(crop.width());
-    crop = turned;
-  }
-  return crop;
-}
-
 // The largest part with this aspect of a picture of `picture` width by height.
 v1::Crop CropByAspect(double picture, double aspect, const Gravity& gravity) {
   v1::Crop crop;
@@ -89,12 +75,12 @@ struct RotateFlags {
 absl::Status Rotate(Program& program, const StudioTarget& target, const RotateFlags& flags) {
   const absl::StatusOr<int> turn = ParseTurn(flags.by);
   if (!turn.ok()) return turn.status();
-  return ChangePhotos(program, target, flags.photos, [&](v1::UpdateLocalPhotoRequest& request) {
-    v1::Edit& edit = *request.mutable_photo()->mutable_edit();
-    edit.set_rotation_degrees((edit.rotation_degrees() + *turn) % 360);
-    if (edit.has_crop()) *edit.mutable_crop() = TurnedCrop(edit.crop(), *turn);
-    request.mutable_update_mask()->add_paths("edit");
-  });
+  return ChangePhotos(program, target, flags.photos,
+                      [&](const v1::Photo&, v1::UpdateLocalPhotoRequest& request) {
+                        v1::Edit& edit = *request.mutable_photo()->mutable_edit();
+                        TurnTo((edit.rotation_degrees() + *turn) % 360, edit);
+                        return true;
+                      });
 }
 
 struct StraightenFlags {
@@ -106,10 +92,11 @@ absl::Status Straighten(Program& program, const StudioTarget& target,
                         const StraightenFlags& flags) {
   const auto degrees = ParseNumber(flags.by, -45, 45, "degrees to straighten by");
   if (!degrees.ok()) return degrees.status();
-  return ChangePhotos(program, target, flags.photos, [&](v1::UpdateLocalPhotoRequest& request) {
-    request.mutable_photo()->mutable_edit()->set_straighten_degrees(*degrees);
-    request.mutable_update_mask()->add_paths("edit");
-  });
+  return ChangePhotos(program, target, flags.photos,
+                      [&](const v1::Photo&, v1::UpdateLocalPhotoRequest& request) {
+                        request.mutable_photo()->mutable_edit()->set_straighten_degrees(*degrees);
+                        return true;
+                      });
 }
 
 struct CropFlags {
@@ -131,40 +118,42 @@ absl::Status Crop(Program& program, const StudioTarget& target, const CropFlags&
   if (flags.aspect) aspect = ParseAspect(*flags.aspect);
   if (!box.ok()) return box.status();
   if (!aspect.ok()) return aspect.status();
-  bool unknown = false;
+  std::set<std::string> unknown;
   const absl::Status status =
-      ChangePhotos(program, target, flags.photos, [&](v1::UpdateLocalPhotoRequest& request) {
-        v1::Photo& photo = *request.mutable_photo();
-        request.mutable_update_mask()->add_paths("edit");
-        if (flags.box) {
-          *photo.mutable_edit()->mutable_crop() = *box;
-          return;
-        }
-        // Straightening keeps the picture's shape; only quarter turns change it.
-        const bool turned = photo.edit().rotation_degrees() % 180 != 0;
-        const double width = turned ? photo.height_px() : photo.width_px();
-        const double height = turned ? photo.width_px() : photo.height_px();
-        if (width <= 0 || height <= 0) {
-          unknown = true;
-          return;
-        }
-        const bool other_way = (width > height) != (*aspect > 1) && width != height;
-        const double wanted = other_way && !flags.as_given ? 1 / *aspect : *aspect;
-        *photo.mutable_edit()->mutable_crop() = CropByAspect(width / height, wanted, *gravity);
-      });
-  if (status.ok() && unknown) {
-    program.output.Note(
-        "some photos were not looked into yet, and keep their crop; run it again later");
-  }
-  return status;
+      ChangePhotos(program, target, flags.photos,
+                   [&](const v1::Photo& now, v1::UpdateLocalPhotoRequest& request) {
+                     v1::Edit& edit = *request.mutable_photo()->mutable_edit();
+                     if (flags.box) {
+                       *edit.mutable_crop() = *box;
+                       return true;
+                     }
+                     // Straightening keeps the picture's shape; only quarter turns change it.
+                     const bool turned = edit.rotation_degrees() % 180 != 0;
+                     const double width = turned ? now.height_px() : now.width_px();
+                     const double height = turned ? now.width_px() : now.height_px();
+                     if (width <= 0 || height <= 0) {
+                       unknown.insert(now.name());
+                       return false;
+                     }
+                     const bool other_way = (width > height) != (*aspect > 1) && width != height;
+                     const double wanted = other_way && !flags.as_given ? 1 / *aspect : *aspect;
+                     *edit.mutable_crop() = CropByAspect(width / height, wanted, *gravity);
+                     return true;
+                   });
+  if (!status.ok() || unknown.empty()) return status;
+  return absl::FailedPreconditionError(
+      Concat(CountText(static_cast<std::int64_t>(unknown.size()), "photo has", "photos have"),
+             " not been looked into yet and stay as they are, ", ShortName(*unknown.begin(), 1),
+             " for one; say it again when they are rendered"));
 }
 
 absl::Status Reset(Program& program, const StudioTarget& target,
                    const std::vector<std::string>& photos) {
-  return ChangePhotos(program, target, photos, [](v1::UpdateLocalPhotoRequest& request) {
-    request.mutable_photo()->clear_edit();
-    request.mutable_update_mask()->add_paths("edit");
-  });
+  return ChangePhotos(program, target, photos,
+                      [](const v1::Photo&, v1::UpdateLocalPhotoRequest& request) {
+                        request.mutable_photo()->clear_edit();
+                        return true;
+                      });
 }
 
 }  // namespace
@@ -186,7 +175,9 @@ void AddStudioPictureVerbs(CLI::App& group, Program& program, const Target& targ
         return Straighten(program, *target, *straighten_flags);
       });
   straighten->add_option("photos", straighten_flags->photos, kPhotosHelp)->required();
-  straighten->add_option("--by", straighten_flags->by, "Clockwise degrees, -45 to 45; 0 drops it")
+  straighten
+      ->add_option("--by", straighten_flags->by,
+                   "Clockwise degrees from the unstraightened picture, -45 to 45; 0 drops it")
       ->required();
 
   auto crop_flags = std::make_shared<CropFlags>();

@@ -19,9 +19,10 @@ constexpr auto kLookInterval = std::chrono::milliseconds(500);
 
 // Everything is read again, which takes a while: not by mistake.
 absl::Status Confirm(Program& program) {
-  program.output.Note(
+  // A question is no remark: it is asked with --quiet and --json as well.
+  program.output.Raw(
       "every original is read again and compared with what the host holds; nothing that people "
-      "entered is lost, and a copy of the catalog is kept. Rebuild it? [y/N]");
+      "entered is lost, and a copy of the catalog is kept. Rebuild it? [y/N] ");
   std::string answer;
   std::getline(program.in, answer);
   if (answer == "y" || answer == "Y" || answer == "yes") return absl::OkStatus();

@@ -31,10 +31,6 @@ struct RosterFlags {
   bool all = false;
 };
 
-std::string Count(std::int64_t count, std::string_view one, std::string_view many) {
-  return Concat(count, " ", count == 1 ? one : many);
-}
-
 std::string FileName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 std::string PhotosText(const v1::RosterRow& row) {
@@ -76,10 +72,10 @@ void PrintReport(Output& output, const v1::ImportRosterResponse& report, const R
   }
   output.Note(Concat("photos are found by the column ", report.match_column(), "; ", used));
   const std::int64_t unmatched_rows = report.unmatched_rows_size();
-  output.Line(Concat(report.matched_rows(), " of ", Count(report.rows(), "row", "rows"), " match ",
-                     Count(report.matched_photos(), "photo", "photos"), "; ",
+  output.Line(Concat(report.matched_rows(), " of ", CountText(report.rows(), "row", "rows"),
+                     " match ", CountText(report.matched_photos(), "photo", "photos"), "; ",
                      flags.dry_run ? "would change " : "changed ",
-                     Count(report.changed_photos(), "photo", "photos")));
+                     CountText(report.changed_photos(), "photo", "photos")));
   if (report.problems_size() > 0) {
     output.Line(
         Concat("\nrows that keep the roster from being imported: ", report.problems_size()));
@@ -142,7 +138,7 @@ absl::Status Import(Program& program, const StudioTarget& target, const RosterFl
   if (!report.ok()) return report.status();
   if (program.output.json()) {
     program.output.Json(*report);
-  } else if (!program.output.quiet()) {
+  } else if (flags.dry_run || !program.output.quiet()) {
     PrintReport(program.output, *report, flags);
   }
   if (report->problems_size() > 0) {

@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "cli/studio_verbs.h"
 #include "cli/text.h"
+#include "google/protobuf/struct.pb.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
@@ -27,9 +28,10 @@ absl::Status Process(Program& program, const StudioTarget& target, const std::st
   request.set_name(*name);
   const auto response = client->Call(&Stub::ProcessGallery, request);
   if (!response.ok()) return response.status();
-  program.output.Done(*response, response->photos() == 0
-                                     ? std::string("nothing in the gallery was waiting")
-                                     : Concat(response->photos(), " photos go on"));
+  program.output.Done(*response,
+                      response->photos() == 0
+                          ? std::string("nothing in the gallery was waiting")
+                          : CountText(response->photos(), "photo goes on", "photos go on"));
   return absl::OkStatus();
 }
 
@@ -78,7 +80,10 @@ absl::Status Select(Program& program, const StudioTarget& target, const SelectFl
   if (int{flags.in} + int{flags.out} + int{flags.rules} != 1) {
     return UsageError("give one of --in, --out and --by-rules, or --dry-run");
   }
-  if (flags.photos.empty()) return UsageError("name the photos to select");
+  if (!flags.gallery.empty()) {
+    return UsageError("--gallery goes with --dry-run; name the gallery as the photos are named");
+  }
+  if (flags.photos.empty()) return UsageError("name the photos or galleries to select");
   const auto client = DialStudio(program, target);
   if (!client.ok()) return client.status();
   const auto photos = StudioNames(*client).Photos(flags.photos);
@@ -100,7 +105,7 @@ absl::Status Select(Program& program, const StudioTarget& target, const SelectFl
     if (!response.ok()) return response.status();
     all.set_changed(all.changed() + response->changed());
   }
-  program.output.Done(all, Concat(all.changed(), " photos changed"));
+  program.output.Done(all, Concat("changed ", CountText(all.changed(), "photo", "photos")));
   return absl::OkStatus();
 }
 
@@ -113,7 +118,8 @@ struct SheetFlags {
 std::filesystem::path PageFile(const std::filesystem::path& first, int page) {
   if (page == 1) return first;
   std::filesystem::path file = first;
-  return file.replace_filename(Concat(first.stem(), "-", page, first.extension()));
+  return file.replace_filename(
+      Concat(first.stem().native(), "-", page, first.extension().native()));
 }
 
 absl::Status WriteSheets(Program& program, const StudioTarget& target, const SheetFlags& flags) {
@@ -123,6 +129,8 @@ absl::Status WriteSheets(Program& program, const StudioTarget& target, const She
   if (!name.ok()) return name.status();
   v1::GetGalleryContactSheetRequest request;
   request.set_name(*name);
+  google::protobuf::Struct answer;
+  auto& files = *(*answer.mutable_fields())["files"].mutable_list_value();
   Progress progress(program.output);
   int pages = 1;
   for (int page = 1; page <= pages; ++page) {
@@ -131,16 +139,16 @@ absl::Status WriteSheets(Program& program, const StudioTarget& target, const She
     const auto sheet = client->Call(&Stub::GetGalleryContactSheet, request);
     if (!sheet.ok()) return sheet.status();
     pages = std::max(1, sheet->pages());
-    const absl::Status written =
-        base::WriteFileDurably(PageFile(flags.file, page), sheet->content());
-    if (!written.ok()) return written;
+    const std::filesystem::path file = PageFile(flags.file, page);
+    if (absl::Status status = base::WriteFileDurably(file, sheet->content()); !status.ok()) {
+      return status;
+    }
+    files.add_values()->set_string_value(Printable(file.native()));
   }
   progress.Clear();
-  if (!program.output.json() && !program.output.quiet()) {
-    program.output.Line(pages == 1 ? Concat("wrote ", flags.file)
-                                   : Concat("wrote ", pages, " pages, from ", flags.file, " to ",
-                                            PageFile(flags.file, pages)));
-  }
+  program.output.Done(answer, pages == 1 ? Concat("wrote ", flags.file)
+                                         : Concat("wrote ", pages, " pages, from ", flags.file,
+                                                  " to ", PageFile(flags.file, pages).native()));
   return absl::OkStatus();
 }
 
@@ -161,7 +169,7 @@ void AddStudioSelectVerbs(CLI::App& group, Program& program, const Target& targe
               "proofline studio select --dry-run --gallery summer\n  proofline studio select --out "
               "summer/01hx5z",
               [&program, target, flags] { return Select(program, *target, *flags); });
-  select->add_option("photos", flags->photos, "The photos, as for show, or full gallery names");
+  select->add_option("photos", flags->photos, kPhotosHelp);
   select->add_flag("--in", flags->in, "Send them");
   select->add_flag("--out", flags->out, "Keep them here");
   select->add_flag("--by-rules", flags->rules, "Let the rules decide again");

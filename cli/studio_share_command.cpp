@@ -29,7 +29,10 @@ struct ShareFlags {
 
 bool IsPhoto(const std::string& name) { return name.find("/photos/") != std::string::npos; }
 
-absl::Status CheckFlags(const ShareFlags& flags) {
+absl::Status CheckFlags(const ShareFlags& flags, bool json) {
+  if (flags.csv == "-" && json) {
+    return UsageError("--csv - and --json both want standard output; give --csv a file");
+  }
   if (flags.by_subject()) {
     if (!flags.name.empty() || !flags.identifier.empty() || !flags.subjects.empty()) {
       return UsageError(
@@ -51,10 +54,7 @@ absl::Status CheckFlags(const ShareFlags& flags) {
 
 absl::StatusOr<google::protobuf::Timestamp> ReadExpiry(Program& program, const std::string& text) {
   absl::StatusOr<google::protobuf::Timestamp> time = ParseTime(text);
-  if (time.ok() &&
-      time->seconds() < std::chrono::system_clock::to_time_t(base::RealClock().WallNow())) {
-    program.output.Note("this time has passed: the identifier opens nothing");
-  }
+  if (time.ok()) NotePast(program.output, *time);
   return time;
 }
 
@@ -148,7 +148,7 @@ absl::Status ShareOne(Program& program, const StudioClient& client, const ShareF
 }
 
 absl::Status Share(Program& program, const StudioTarget& target, const ShareFlags& flags) {
-  if (absl::Status good = CheckFlags(flags); !good.ok()) return good;
+  if (absl::Status good = CheckFlags(flags, program.output.json()); !good.ok()) return good;
   const auto client = DialStudio(program, target);
   if (!client.ok()) return client.status();
   const auto names = StudioNames(*client).Names(flags.what);

@@ -18,12 +18,23 @@ struct StudioTarget {
 
 absl::StatusOr<StudioClient> DialStudio(const Program& program, const StudioTarget& target);
 
-// Puts what the flags say into a request that has the photo's name and its current values.
-using PhotoChange = std::function<void(v1::UpdateLocalPhotoRequest&)>;
+// What the photo arguments of verbs mean, for their help.
+inline constexpr char kPhotosHelp[] =
+    "Photos (GALLERY/PHOTO, identifier, name or path of the original), or galleries (identifier, "
+    "name or title) for all of their photos";
+
+// Puts what the flags say into a request that has the photo's name and its current metadata and
+// edit; false leaves this photo as it is. Asked again when the photo has changed meanwhile.
+using PhotoChange = std::function<bool(const v1::Photo& now, v1::UpdateLocalPhotoRequest&)>;
 // Changes the photos that the texts name, one after the other; each is durable by itself, an error
 // ends it.
 absl::Status ChangePhotos(Program& program, const StudioTarget& target,
                           const std::vector<std::string>& texts, const PhotoChange& change);
+
+// The part of the picture that a crop keeps, after a clockwise `turn` of 0, 90, 180 or 270.
+v1::Crop TurnedCrop(v1::Crop crop, int turn);
+// Rotates to `degrees` (0, 90, 180 or 270) with what is kept turning along.
+void TurnTo(int degrees, v1::Edit& edit);
 
 // `rotate`, `straighten`, `crop` and `reset`.
 void AddStudioPictureVerbs(CLI::App& group, Program& program,

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "google/protobuf/message.h"
 #include "lib/base/clock.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/status.h"
@@ -24,15 +25,15 @@ struct DaemonKind {
   const char* word;          // "host"
   const char* program;       // "proofline-hostd"
   const char* state_env;     // environment variable that names its state folder
-  const char* state_folder;  // where it is without one
+  const char* state_folder;  // where it is without one: as deploy/systemd has it
 };
 
-inline constexpr DaemonKind kStudioDaemon = {"studio", "proofline-studiod",
-                                             "PROOFLINE_STUDIO_STATE", "/var/lib/proofline/studio"};
+inline constexpr DaemonKind kStudioDaemon = {
+    "studio", "proofline-studiod", "PROOFLINE_STUDIO_STATE", "/var/lib/proofline-studiod"};
 inline constexpr DaemonKind kHostDaemon = {"host", "proofline-hostd", "PROOFLINE_HOST_STATE",
-                                           "/var/lib/proofline/host"};
+                                           "/var/lib/proofline-hostd"};
 inline constexpr DaemonKind kLabDaemon = {"lab", "proofline-labd", "PROOFLINE_LAB_STATE",
-                                          "/var/lib/proofline/lab"};
+                                          "/var/lib/proofline-labd"};
 
 // A channel with what an error about it has to say. Copyable; copies share the channel.
 struct Connection {
@@ -49,6 +50,10 @@ struct Connection {
 // yet. Unavailable when the daemon is not running there.
 absl::StatusOr<Connection> DialControl(const DaemonKind& daemon, const std::string& state,
                                        base::Duration timeout);
+
+// A usage error that tells the text in `request` which is not UTF-8, if there is one: it cannot be
+// sent.
+absl::Status CheckText(const google::protobuf::Message& request);
 
 // One service at the other end of a connection. Every call blocks until it is answered or the
 // connection's timeout is over.
@@ -69,6 +74,7 @@ class Client {
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(Method<Request, Response> method,
                                 const std::type_identity_t<Request>& request) const {
+    if (absl::Status status = CheckText(request); !status.ok()) return status;
     grpc::ClientContext context;
     rpc::WithDeadline(context, std::chrono::ceil<std::chrono::milliseconds>(connection_.timeout));
     Response response;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 #include "absl/strings/ascii.h"
@@ -96,6 +97,15 @@ std::string Printable(std::string_view text) {
   return out;
 }
 
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const Character c = NextCharacter(text);
+    if (!c.valid) return false;
+    text.remove_prefix(c.length);
+  }
+  return true;
+}
+
 std::size_t DisplayWidth(std::string_view text) {
   std::size_t width = 0;
   while (!text.empty()) {
@@ -133,6 +143,20 @@ std::string SizeText(std::int64_t bytes) {
   std::snprintf(text, sizeof(text), unit > 0 && value < 9.95 ? "%.1f %s" : "%.0f %s", value,
                 kUnits[unit]);
   return text;
+}
+
+std::string CountText(std::int64_t count, std::string_view one, std::string_view many) {
+  return base::Concat(count, " ", count == 1 ? one : many);
+}
+
+std::string ExposureText(double seconds) {
+  if (!(seconds > 0)) return "";
+  // Where a whole fraction says the same, to the precision that cameras have.
+  const double parts = std::round(1 / seconds);
+  if (seconds < 0.4 && std::abs(parts * seconds - 1) < 0.05) {
+    return base::Concat("1/", NumberText(parts), " s");
+  }
+  return NumberText(seconds) + " s";
 }
 
 std::string NumberText(double value) {

@@ -17,6 +17,9 @@ namespace proofline::cli {
 // others have named cannot move a terminal's cursor or break a row of a table.
 std::string Printable(std::string_view text);
 
+// Whether every byte belongs to a character.
+bool IsUtf8(std::string_view text);
+
 // How many columns `text` (UTF-8) takes in a terminal: one for each character, two for the wide
 // ones of East Asia, none for combining marks.
 std::size_t DisplayWidth(std::string_view text);
@@ -30,6 +33,12 @@ std::string CaptureTime(const v1::Metadata& metadata);
 
 // "0 B", "999 B", "1.5 MB": powers of 1000, one decimal below 10.
 std::string SizeText(std::int64_t bytes);
+
+// "1 photo", "2 photos".
+std::string CountText(std::int64_t count, std::string_view one, std::string_view many);
+
+// How long a shutter was open, as photographers say it: "1/250 s", "2.5 s"; empty for 0.
+std::string ExposureText(double seconds);
 
 // A number without needless zeros: "1.5", "4", "0.001".
 std::string NumberText(double value);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/catalog_keys.h"
+#include "daemon/catalog_place.h"
 #include "lib/base/check.h"
 #include "lib/base/id.h"
 #include "lib/base/kill_point.h"
@@ -405,21 +406,23 @@ absl::StatusOr<OriginalPlaces> Catalog::FindOriginal(const std::string& photo_id
                                                      const base::Digest& digest,
                                                      std::int64_t size) const {
   OriginalPlaces places;
+  std::vector<OriginalPlaces::File> doubtful;
   bool known = false;
   const auto take = [&](const record::Photo& photo) {
+    known = true;
     const bool same = photo.digest_current() && photo.digest() == digest.bytes();
-    if (!same) return;
-    for (const record::Place& place : photo.places()) {
-      if (place.gone()) continue;
-      places.files.push_back(
-          {place.path(), {place.device(), place.inode(), place.size_bytes(), place.mtime_ns()}});
-    }
+    const auto add = [&](const record::Place& place, bool sure) {
+      if (place.gone() || (!sure && place.size_bytes() != static_cast<std::uint64_t>(size))) return;
+      (sure ? places.files : doubtful)
+          .push_back({place.path(), StampOf(place), sure, place.root(), place.on_submount()});
+    };
+    for (const record::Place& place : photo.places()) add(place, same);
+    // It may have been the original before the other half of its pair came.
+    for (const record::Place& companion : photo.companions()) add(companion, false);
   };
   absl::StatusOr<record::Photo> named = GetPhoto(photo_id);
   if (named.ok()) {
-    known = true;
     take(*named);
-    places.changed = !IsMissing(*named) && places.files.empty();
   } else if (!absl::IsNotFound(named.status())) {
     return named.status();
   }
@@ -429,13 +432,14 @@ absl::StatusOr<OriginalPlaces> Catalog::FindOriginal(const std::string& photo_id
                        const std::string id = keys::PhotoFromDigest(key);
                        if (id == photo_id) return true;
                        if (const absl::StatusOr<record::Photo> twin = GetPhoto(id); twin.ok()) {
-                         known = true;
                          take(*twin);
                        }
                        return true;
                      });
   if (!status.ok()) return status;
   if (!known) return NoSuchPhoto(photo_id);
+  places.files.insert(places.files.end(), doubtful.begin(), doubtful.end());
+  places.changed = named.ok() && !IsMissing(*named) && places.files.empty();
   return places;
 }
 

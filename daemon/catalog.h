@@ -92,6 +92,7 @@ class Catalog {
   Catalog& operator=(const Catalog&) = delete;
 
   const DeviceName& device() const { return options_.device; }
+  bool raw_is_original() const { return options_.raw_is_original; }
   // Names this catalog to the host; random, another one after BeginRebuild().
   std::string catalog_id() const;
   // The store, for the order book, which keeps its records in column families of its own.
@@ -382,6 +383,9 @@ class Catalog {
   bool ApplyToKept(record::Photo& photo, const Selection& selection);
   void Keep(record::Photo& photo, const std::string& why);
   void Remake(record::Photo& photo);
+  absl::Status StoreKept(CatalogTransaction& transaction, const RenderTask& task,
+                         const imaging::ImageFacts* inspected, const std::string& why,
+                         record::Photo& photo);
   bool MayWork() const;
   // Not under the lock: takes it, once for each commit. `first` may change the photos before.
   absl::StatusOr<std::int64_t> DecideAbout(const std::vector<std::string>& ids,
@@ -392,16 +396,25 @@ class Catalog {
                                                         const base::Digest& digest,
                                                         std::uint64_t size,
                                                         const std::string& except) const;
+  // Nobody but this device can know it: it may still turn out to be another place of a photo.
+  bool MayBeCopy(const record::Photo& photo) const;
   absl::Status MergeInto(CatalogTransaction& transaction, const record::Photo& from,
                          record::Photo into);
+  // What people said about a copy before it was known to be one goes to its photo.
+  void TakeSaid(const record::Photo& from, record::Photo& into);
   absl::StatusOr<std::optional<record::Photo>> TakenPhoto(CatalogTransaction& transaction,
                                                           const RenderTask& task);
   // Takes the renditions over; true if the host has exactly these.
-  static bool TakeRenditions(CatalogTransaction& transaction, const imaging::Renditions& rendered,
-                             record::Photo& photo);
+  bool TakeRenditions(CatalogTransaction& transaction, const imaging::Renditions& rendered,
+                      record::Photo& photo);
   void GiveBack(const RenderTask& task);
   // Another taken photo may turn out to be the same.
   bool MayBeRendering(const RenderTask& task, const base::Digest& digest) const;
+  // Notes what a stream has brought of photos that have changed again since. `arrived`: those that
+  // carried_ need not hold any more once the transaction is committed.
+  absl::Status AcknowledgeCarried(CatalogTransaction& transaction, std::int64_t last_sequence,
+                                  const std::map<std::int64_t, Refusal>& refusals,
+                                  std::vector<std::string>& arrived) const;
   absl::Status AcknowledgeSome(std::int64_t last_sequence,
                                const std::map<std::int64_t, Refusal>& refusals, bool& done);
   absl::Status Renumber(std::int64_t above);
@@ -427,8 +440,11 @@ class Catalog {
                        const record::Photo& before);
   absl::Status AddToldPhoto(CatalogTransaction& transaction, const v1::Photo& told,
                             const std::string& gallery_title);
+  // In the shares of all customers, or of those whose id comes after `made_after`: ids begin with
+  // the time they were made at.
   absl::Status RenameInCustomers(CatalogTransaction& transaction,
-                                 const std::map<std::string, std::string>& renamed);
+                                 const std::map<std::string, std::string>& renamed,
+                                 const std::string& made_after = {});
 
   // catalog_metadata.cpp and catalog_customers.cpp; under the lock.
   friend class CustomerChanges;
@@ -459,6 +475,9 @@ class Catalog {
   std::map<std::uint64_t, Taken> taken_;  // by ticket
   bool waiting_may_exist_ = true;
   std::int64_t newest_pending_ = 0;
+  // Renditions on their way to the host in the open stream: photo → sequence of the change that
+  // brings them. A newer change of the photo need not bring them again.
+  std::map<std::string, std::int64_t> carried_;
   CountChanges counted_;
   // The store holds counts that must go with the next change.
   bool counts_stored_ = false;

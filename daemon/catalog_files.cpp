@@ -354,7 +354,7 @@ absl::Status Catalog::StoreMoved(Settling& settling, const record::Photo& before
     }
   } else {
     // What the selection keeps is to be withdrawn although its file is here.
-    if (photo.state() != pb::LOCAL_PHOTO_STATE_KEPT) photo.set_withdraw_due_ms(0);
+    if (!StaysHere(photo)) photo.set_withdraw_due_ms(0);
   }
   const record::Place& from = *MainPlace(before);
   const record::Place& to = *MainPlace(photo);
@@ -363,6 +363,8 @@ absl::Status Catalog::StoreMoved(Settling& settling, const record::Photo& before
     Touch(photo);
     if (IsRendered(photo)) QueuePublish(photo, /*with_renditions=*/false);
   }
+  // Rules may look at the path and the gallery.
+  if (from.path() != to.path() && !IsMissing(photo)) ApplySelection(photo);
   if (status = settling.transaction.Store(photo); !status.ok()) return status;
   for (const record::Place& stray : strays) {
     if (status = AddPhotoAt(settling, stray); !status.ok()) return status;

@@ -13,20 +13,6 @@ namespace proofline::studio {
 
 namespace {
 
-enum class PairHalf { kNone, kRaw, kCameraPicture };
-
-PairHalf HalfOf(std::string_view name) {
-  if (KindByName(name) == FileKind::kRaw) return PairHalf::kRaw;
-  return IsCameraPicture(name) ? PairHalf::kCameraPicture : PairHalf::kNone;
-}
-
-bool ArePair(const std::string& path, const std::string& other) {
-  const PairHalf half = HalfOf(NameOf(path));
-  const PairHalf other_half = HalfOf(NameOf(other));
-  return half != PairHalf::kNone && other_half != PairHalf::kNone && half != other_half &&
-         FolderOf(path) == FolderOf(other) && StemOf(NameOf(path)) == StemOf(NameOf(other));
-}
-
 bool BelongsTo(const record::Photo& photo, const record::Place& companion) {
   return std::any_of(photo.places().begin(), photo.places().end(), [&](const record::Place& place) {
     return ArePair(place.path(), companion.path());
@@ -257,6 +243,7 @@ absl::Status Catalog::ChooseSidecar(CatalogTransaction& transaction, record::Pho
   }
   // What the sidecar says enters the record when the photo is read again.
   if (!same_content) {
+    photo.set_sidecar_unread(true);
     photo.set_stale(true);
     Requeue(photo);
   }

@@ -47,10 +47,21 @@ inline bool IsWaitingForFile(const record::Photo& photo) {
   return photo.state() == v1::LOCAL_PHOTO_STATE_WAITING && photo.ticket() == 0;
 }
 
-// The host shows it, or is about to.
+// The host shows it, or may do so, or is about to.
 inline bool IsAtHost(const record::Photo& photo) {
   if (photo.sequence() != 0) return !photo.sequence_withdraws();
-  return photo.published_sequence() != 0 && !photo.withdrawn();
+  return photo.offered() || (photo.published_sequence() != 0 && !photo.withdrawn());
+}
+
+// The host cannot know its id.
+inline bool IsUnknownToHost(const record::Photo& photo) {
+  return !photo.offered() && photo.published_sequence() == 0;
+}
+
+// The selection keeps it from the host, and nothing is about to be made of it.
+inline bool StaysHere(const record::Photo& photo) {
+  return photo.state() == v1::LOCAL_PHOTO_STATE_KEPT ||
+         (photo.state() == v1::LOCAL_PHOTO_STATE_FAILED && photo.kept());
 }
 
 }  // namespace proofline::studio

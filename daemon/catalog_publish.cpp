@@ -6,6 +6,7 @@
 
 #include "daemon/catalog.h"
 #include "daemon/catalog_keys.h"
+#include "daemon/catalog_place.h"
 #include "lib/base/kill_point.h"
 
 namespace proofline::studio {
@@ -16,6 +17,8 @@ namespace {
 
 // Acknowledgements of many changes are recorded in commits of this many.
 constexpr std::size_t kAcknowledgedPerCommit = 256;
+// A photo that was made this often and is lacking all the same is not made once more.
+constexpr int kMostAttempts = 5;
 
 // The photo that a change is about.
 const std::string& PhotoOf(const record::PendingChange& change) {
@@ -43,10 +46,14 @@ void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
   totals_.set_last_sequence(photo.sequence());
   newest_pending_ = photo.sequence();
   photo.set_sequence_withdraws(false);
+  photo.set_offered(true);
+  // What was to be taken back is wanted after all.
+  if (!IsMissing(photo)) photo.set_withdraw_due_ms(0);
   photo.set_with_renditions(photo.with_renditions() || with_renditions);
 }
 
 void Catalog::Unmake(record::Photo& photo, const std::string& message) {
+  carried_.erase(photo.id());
   photo.set_stale(true);
   photo.set_with_renditions(true);
   Requeue(photo);
@@ -93,8 +100,11 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
     item.photo = PhotoMessage(options_.device, *photo);
     item.gallery_title = MainPlace(*photo)->gallery_title();
     std::size_t item_bytes = item.photo.ByteSizeLong() + item.gallery_title.size() + 128;
+    const auto carried = carried_.find(photo->id());
+    const bool carries =
+        photo->with_renditions() && (carried == carried_.end() || carried->second > after);
     for (const pb::Rendition& rendition : photo->renditions()) {
-      if (!photo->with_renditions()) break;
+      if (!carries) break;
       absl::StatusOr<std::string> jpeg =
           database_.Get(keys::kRenditions, keys::Rendition(photo->id(), rendition.kind()));
       if (absl::IsNotFound(jpeg.status())) {
@@ -105,7 +115,10 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
       item_bytes += jpeg->size() + 128;
       item.contents.push_back({rendition.kind(), *std::move(jpeg)});
     }
-    return AddToPack(std::move(item), item_bytes, max_bytes, pending, bytes);
+    const std::int64_t sequence = item.sequence;
+    absl::Status added = AddToPack(std::move(item), item_bytes, max_bytes, pending, bytes);
+    if (added.ok() && carries) carried_[photo->id()] = sequence;
+    return added;
   };
   const absl::Status status =
       database_.Scan(keys::kPublish, "", keys::Number(static_cast<std::uint64_t>(after)),
@@ -149,6 +162,12 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
   done = acknowledged.size() < kAcknowledgedPerCommit;
   if (acknowledged.empty() && last_sequence <= totals_.host_sequence()) return absl::OkStatus();
 
+  // No further than what this commit records: the host tells refusals after it again.
+  const std::int64_t heard =
+      done || acknowledged.empty() ? last_sequence : acknowledged.back().first;
+  std::vector<std::string> arrived;
+  status = AcknowledgeCarried(transaction, heard, refusals, arrived);
+  if (!status.ok()) return status;
   for (const auto& [sequence, change] : acknowledged) {
     const auto refusal = refusals.find(sequence);
     if (change.has_customer()) {
@@ -172,7 +191,9 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
       photo->set_with_renditions(false);
       photo->set_state(pb::LOCAL_PHOTO_STATE_PUBLISHED);
       transaction.Delete(keys::kRenditions, keys::Rendition(id, pb::RENDITION_KIND_PROOF));
-    } else if (refusal->second.reason == "RENDITION_MISSING" && !photo->with_renditions()) {
+    } else if (refusal->second.reason == "RENDITION_MISSING" &&
+               (!photo->with_renditions() || photo->attempts() < kMostAttempts)) {
+      // They were left out because the host had them, or was about to.
       Unmake(*photo, "the host lacks its renditions; they are made again");
     } else {
       spdlog::warn("the host refused the photo {}: {}", id, refusal->second.message);
@@ -182,12 +203,33 @@ absl::Status Catalog::AcknowledgeSome(std::int64_t last_sequence,
     }
     if (status = transaction.Store(*photo); !status.ok()) return status;
   }
-  // No further than what this commit records: the host tells refusals after it again.
-  const std::int64_t heard =
-      done || acknowledged.empty() ? last_sequence : acknowledged.back().first;
   totals_.set_host_sequence(std::max(totals_.host_sequence(), heard));
   PutTotals(transaction);
-  return Commit(transaction);
+  if (status = Commit(transaction); !status.ok()) return status;
+  for (const std::string& id : arrived) carried_.erase(id);
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::AcknowledgeCarried(CatalogTransaction& transaction,
+                                         std::int64_t last_sequence,
+                                         const std::map<std::int64_t, Refusal>& refusals,
+                                         std::vector<std::string>& arrived) const {
+  for (const auto& [id, sequence] : carried_) {
+    if (sequence > last_sequence) continue;
+    arrived.push_back(id);
+    if (refusals.contains(sequence)) continue;
+    absl::StatusOr<record::Photo> photo = transaction.Photo(id);
+    if (absl::IsNotFound(photo.status())) continue;
+    if (!photo.ok()) return photo.status();
+    // Either this is the change itself, or the photo has changed since, and its renditions have
+    // not: whoever makes others of it takes it out of carried_.
+    if (photo->sequence() == sequence || photo->sequence_withdraws()) continue;
+    photo->set_published_sequence(sequence);
+    photo->set_withdrawn(false);
+    photo->set_with_renditions(false);
+    if (absl::Status status = transaction.Store(*photo); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Catalog::Acknowledge(std::int64_t last_sequence,
@@ -295,11 +337,26 @@ absl::Status Catalog::HostOpened(std::int64_t last_sequence,
     const std::lock_guard lock(mutex_);
     given = totals_.last_sequence();
     acknowledged = totals_.host_sequence();
+    // What the stream before carried beyond this has not arrived.
+    const bool in_doubt =
+        last_sequence > given || last_sequence < acknowledged || unsure_sequence > acknowledged;
+    std::erase_if(carried_,
+                  [&](const auto& one) { return in_doubt || one.second > last_sequence; });
   }
   if (last_sequence > given) {
     spdlog::warn(
         "the host holds changes of this catalog that it does not know; it goes on after them");
-    return Renumber(last_sequence);
+    absl::Status status = Renumber(last_sequence);
+    if (!status.ok() || !options_.ask_host) return status;
+    // Photos that came after the copy was made have ids at the host; they must not get others.
+    const std::lock_guard lock(mutex_);
+    record::Catalog asking = catalog_;
+    asking.set_phase(record::CATALOG_PHASE_ASKING);
+    status = PutCatalogRecord(asking);
+    return !status.ok() ? status
+                        : absl::UnavailableError(
+                              "the catalog is an older copy of the one that the host knows; the "
+                              "host is asked which photos it has");
   }
   if (last_sequence < acknowledged) {
     spdlog::warn("the host has lost changes that it had acknowledged; they are sent again");

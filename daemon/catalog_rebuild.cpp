@@ -117,6 +117,7 @@ absl::Status Catalog::ReopenSome(const std::vector<std::string>& ids) {
     photo->set_sequence(0);
     photo->set_sequence_withdraws(false);
     photo->set_published_sequence(0);
+    photo->set_offered(false);
     photo->set_with_renditions(true);
     photo->set_stale(true);
     photo->set_attempts(0);
@@ -285,11 +286,14 @@ absl::Status Catalog::AddToldPhoto(CatalogTransaction& transaction, const pb::Ph
 }
 
 absl::Status Catalog::RenameInCustomers(CatalogTransaction& transaction,
-                                        const std::map<std::string, std::string>& renamed) {
+                                        const std::map<std::string, std::string>& renamed,
+                                        const std::string& made_after) {
   if (renamed.empty()) return absl::OkStatus();
   std::vector<record::Customer> changed;
+  const std::string after = made_after.empty() ? std::string() : keys::Id(made_after);
+  // Nothing else of a transaction that renames photos is about customers.
   const absl::Status status =
-      transaction.Scan(keys::kCustomers, "", [&](std::string_view, std::string_view value) {
+      database_.Scan(keys::kCustomers, "", after, [&](std::string_view, std::string_view value) {
         record::Customer customer;
         customer.ParseFromArray(value.data(), static_cast<int>(value.size()));
         bool any = false;
@@ -303,7 +307,9 @@ absl::Status Catalog::RenameInCustomers(CatalogTransaction& transaction,
         return true;
       });
   if (!status.ok()) return status;
-  for (const record::Customer& customer : changed) {
+  for (record::Customer& customer : changed) {
+    // One that is on its way to the host goes once more, as it is now.
+    QueueCustomer(customer);
     if (absl::Status stored = StoreCustomer(transaction, customer); !stored.ok()) return stored;
   }
   return absl::OkStatus();

@@ -45,6 +45,7 @@ void TakeFacts(const imaging::ImageFacts& facts, const imaging::Edit& edit, reco
   photo.set_height_px(facts.height);
   const pb::Metadata before = photo.from_file();
   *photo.mutable_from_file() = MetadataFromFacts(facts);
+  photo.set_sidecar_unread(false);
   // What the host had and the file does not say was entered by people.
   if (photo.from_host()) KeepDifferences(before, photo);
   photo.set_from_host(false);
@@ -68,7 +69,7 @@ PhotoFacts Catalog::FactsOf(const record::Photo& photo) const {
   }
   facts.choice = ChoiceOf(photo);
   facts.released = photo.released();
-  facts.inspected = photo.digest_current() && !photo.format().empty();
+  facts.inspected = photo.digest_current() && !photo.format().empty() && !photo.sidecar_unread();
   facts.format = photo.format();
   facts.pixels = std::int64_t{photo.width_px()} * photo.height_px();
   facts.rating = metadata.rating();
@@ -142,10 +143,13 @@ bool Catalog::ApplyToKept(record::Photo& photo, const Selection& selection) {
 bool Catalog::ApplySelection(record::Photo& photo) {
   // Nothing is known of it but what the host has; it is decided about when it is found.
   if (photo.from_host()) return false;
-  const bool waits = photo.state() == pb::LOCAL_PHOTO_STATE_WAITING;
-  // Whoever waits to be rendered is decided about then; whoever failed, when it is tried again.
-  if (waits || photo.state() == pb::LOCAL_PHOTO_STATE_FAILED) return false;
+  // Whoever waits to be rendered is decided about then; whoever failed, when it is tried again,
+  // unless the host has an older revision of it.
+  if (photo.state() == pb::LOCAL_PHOTO_STATE_WAITING) return false;
+  const bool failed = photo.state() == pb::LOCAL_PHOTO_STATE_FAILED;
+  if (failed && !IsAtHost(photo)) return false;
   const Selection selection = Decide(photo);
+  if (failed && (selection.waits || selection.needs_inspection || selection.sent)) return false;
   if (photo.state() == pb::LOCAL_PHOTO_STATE_KEPT) return ApplyToKept(photo, selection);
   // What was made already need not wait until the user asks.
   if (selection.waits) return false;
@@ -163,6 +167,23 @@ bool Catalog::ApplySelection(record::Photo& photo) {
   return true;
 }
 
+absl::Status Catalog::StoreKept(CatalogTransaction& transaction, const RenderTask& task,
+                                const imaging::ImageFacts* inspected, const std::string& why,
+                                record::Photo& photo) {
+  const bool from_host = photo.from_host();
+  if (inspected != nullptr) TakeFacts(*inspected, task.edit, photo);
+  if (from_host) {
+    photo.set_state(pb::LOCAL_PHOTO_STATE_KEPT);
+    TakeForChosen(photo);
+  } else {
+    Keep(photo, why);
+    photo.set_stale(photo.renditions_size() > 0);
+  }
+  Touch(photo);
+  ApplySelection(photo);
+  return transaction.Store(photo);
+}
+
 absl::Status Catalog::FinishKept(const RenderTask& task, const imaging::ImageFacts* inspected,
                                  const std::string& why) {
   const std::lock_guard lock(mutex_);
@@ -171,18 +192,17 @@ absl::Status Catalog::FinishKept(const RenderTask& task, const imaging::ImageFac
   if (!taken.ok()) return taken.status();
   if (taken->has_value()) {
     record::Photo& photo = **taken;
-    const bool from_host = photo.from_host();
-    if (inspected != nullptr) TakeFacts(*inspected, task.edit, photo);
-    if (from_host) {
-      photo.set_state(pb::LOCAL_PHOTO_STATE_KEPT);
-      TakeForChosen(photo);
-    } else {
-      Keep(photo, why);
-      photo.set_stale(photo.renditions_size() > 0);
+    absl::StatusOr<std::optional<record::Photo>> twin = std::optional<record::Photo>();
+    if (inspected != nullptr && MayBeCopy(photo)) {
+      twin = FindTwin(transaction, inspected->digest, inspected->size_bytes, photo.id());
     }
-    Touch(photo);
-    ApplySelection(photo);
-    absl::Status status = transaction.Store(photo);
+    if (!twin.ok()) return twin.status();
+    absl::Status status;
+    if (twin->has_value()) {
+      status = MergeInto(transaction, photo, **std::move(twin));
+    } else {
+      status = StoreKept(transaction, task, inspected, why, photo);
+    }
     PutTotals(transaction);
     if (status.ok()) status = Commit(transaction);
     if (!status.ok()) return status;

@@ -85,7 +85,14 @@ struct LocalGallery {
 struct OriginalPlaces {
   struct File {
     std::string path;
+    // As it was last recorded.
     FileStamp stamp;
+    // A file that reads like `stamp` has the content that was asked for. One of which that is not
+    // sure has its size, and must be read to know.
+    bool sure = true;
+    // The watched folder above it, and whether it lies on another volume than that does.
+    std::string root;
+    bool on_submount = false;
   };
   std::vector<File> files;
   // The photo is here, but its file has another content by now.

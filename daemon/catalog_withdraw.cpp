@@ -35,6 +35,7 @@ void Catalog::QueueWithdrawal(record::Photo& photo) {
   // Should it come back, the host needs all of it again.
   photo.set_stale(true);
   photo.set_with_renditions(true);
+  carried_.erase(photo.id());
 }
 
 absl::StatusOr<std::vector<record::Photo>> Catalog::DueWithdrawals() const {
@@ -98,9 +99,12 @@ absl::Status Catalog::Withdraw(const std::string& id) {
   absl::StatusOr<record::Photo> photo = transaction.Photo(id);
   if (absl::IsNotFound(photo.status())) return absl::OkStatus();
   if (!photo.ok()) return photo.status();
-  const bool kept = photo->state() == pb::LOCAL_PHOTO_STATE_KEPT;
-  if ((!IsMissing(*photo) && !kept) || photo->withdraw_due_ms() == 0) return absl::OkStatus();
-  if (IsMissing(*photo) && PromoteCompanion(*photo, nullptr)) {
+  const bool kept = StaysHere(*photo);
+  if (photo->withdraw_due_ms() == 0) return absl::OkStatus();
+  if (!IsMissing(*photo) && !kept) {
+    // It has come back, or is wanted after all.
+    photo->set_withdraw_due_ms(0);
+  } else if (IsMissing(*photo) && PromoteCompanion(*photo, nullptr)) {
     photo->set_withdraw_due_ms(0);
   } else if (IsAtHost(*photo)) {
     QueueWithdrawal(*photo);
@@ -126,11 +130,11 @@ void Catalog::TakeWithdrawn(std::int64_t sequence, const Refusal* refusal, recor
   if (refusal == nullptr) {
     photo.set_published_sequence(sequence);
     photo.set_withdrawn(true);
+    photo.set_offered(false);
     return;
   }
   spdlog::warn("the host did not take back the photo {}: {}", photo.id(), refusal->message);
-  if (refusal->reason == "OPEN_ORDER" &&
-      (IsMissing(photo) || photo.state() == pb::LOCAL_PHOTO_STATE_KEPT)) {
+  if (refusal->reason == "OPEN_ORDER" && (IsMissing(photo) || StaysHere(photo))) {
     // An order that this device has not heard of yet: once more, later.
     photo.set_withdraw_due_ms(NowMs() + std::max<std::int64_t>(options_.grace.count(), 60'000));
   }

@@ -165,6 +165,32 @@ absl::StatusOr<std::optional<record::Photo>> Catalog::FindTwin(CatalogTransactio
   return twin;
 }
 
+bool Catalog::MayBeCopy(const record::Photo& photo) const {
+  // A catalog that is built anew has yet to hear which of its photos the host knows.
+  return photo.digest().empty() || (IsUnknownToHost(photo) && !catalog_.reopened());
+}
+
+void Catalog::TakeSaid(const record::Photo& from, record::Photo& into) {
+  // What its gallery gave to a photo that is new was not said about it.
+  if (from.revision() <= 1) return;
+  const std::string before = ExactBytes(into);
+  FillEntered(from, into);
+  const bool chosen = from.choice() == record::SELECTION_CHOICE_IN &&
+                      into.choice() == record::SELECTION_CHOICE_RULES;
+  if (chosen) into.set_choice(record::SELECTION_CHOICE_IN);
+  const bool edited = from.has_edit() && !into.has_edit();
+  if (edited) *into.mutable_edit() = from.edit();
+  if (ExactBytes(into) == before) return;
+  Touch(into);
+  if (edited) {
+    into.set_stale(true);
+    Requeue(into);
+  } else if (IsRendered(into)) {
+    QueuePublish(into, /*with_renditions=*/false);
+  }
+  ApplySelection(into);
+}
+
 absl::Status Catalog::MergeInto(CatalogTransaction& transaction, const record::Photo& from,
                                 record::Photo into) {
   const record::Photo before = into;
@@ -182,7 +208,12 @@ absl::Status Catalog::MergeInto(CatalogTransaction& transaction, const record::P
     if (from.has_edit()) *into.mutable_edit() = from.edit();
     into.set_stale(true);
     Requeue(into);
+  } else {
+    TakeSaid(from, into);
   }
+  // Somebody may have been given the copy.
+  absl::Status renamed = RenameInCustomers(transaction, {{from.id(), into.id()}}, from.id());
+  if (!renamed.ok()) return renamed;
   const std::vector<SettledPath> none;
   const FoundElsewhere nowhere;
   Settling settling{transaction, none, nowhere, {}};
@@ -200,15 +231,13 @@ absl::StatusOr<bool> Catalog::FinishIfKnown(const RenderTask& task, const base::
   bool known = true;
   if (taken->has_value()) {
     record::Photo& photo = **taken;
-    const bool new_photo = photo.digest().empty();
     absl::StatusOr<std::optional<record::Photo>> twin = std::optional<record::Photo>();
-    if (new_photo) twin = FindTwin(transaction, digest, task.stamp.size, photo.id());
+    if (MayBeCopy(photo)) twin = FindTwin(transaction, digest, task.stamp.size, photo.id());
     if (!twin.ok()) return twin.status();
     if (twin->has_value()) {
       absl::Status status = MergeInto(transaction, photo, **std::move(twin));
       if (!status.ok()) return status;
-    } else if (!new_photo && !photo.stale() && photo.digest() == digest.bytes() &&
-               photo.renditions_size() > 0) {
+    } else if (!photo.stale() && photo.digest() == digest.bytes() && photo.renditions_size() > 0) {
       // Saved again as it was, or given a new time: nothing to make, perhaps something to send.
       photo.set_ticket(0);
       photo.set_digest_current(true);
@@ -238,9 +267,7 @@ bool Catalog::TakeRenditions(CatalogTransaction& transaction, const imaging::Ren
                              record::Photo& photo) {
   google::protobuf::RepeatedPtrField<pb::Rendition> before;
   before.Swap(photo.mutable_renditions());
-  bool as_published = photo.published_sequence() != 0 && !photo.withdrawn() &&
-                      !photo.with_renditions() &&
-                      before.size() == static_cast<int>(rendered.renditions.size());
+  bool as_before = before.size() == static_cast<int>(rendered.renditions.size());
   for (const imaging::Rendition& made : rendered.renditions) {
     pb::Rendition& rendition = *photo.add_renditions();
     rendition.set_kind(KindOf(made.kind));
@@ -248,11 +275,15 @@ bool Catalog::TakeRenditions(CatalogTransaction& transaction, const imaging::Ren
     rendition.set_height_px(made.height);
     rendition.set_size_bytes(static_cast<std::int64_t>(made.jpeg.size()));
     rendition.set_digest(std::string(base::Sha256Of(made.jpeg).bytes()));
-    as_published = as_published && std::any_of(before.begin(), before.end(), [&](const auto& old) {
-                     return old.kind() == rendition.kind() && old.digest() == rendition.digest();
-                   });
+    as_before = as_before && std::any_of(before.begin(), before.end(), [&](const auto& old) {
+                  return old.kind() == rendition.kind() && old.digest() == rendition.digest();
+                });
   }
-  if (as_published) return true;
+  if (!as_before) carried_.erase(photo.id());
+  if (as_before && photo.published_sequence() != 0 && !photo.withdrawn() &&
+      !photo.with_renditions()) {
+    return true;
+  }
   for (const imaging::Rendition& made : rendered.renditions) {
     transaction.Put(keys::kRenditions, keys::Rendition(photo.id(), KindOf(made.kind)), made.jpeg);
   }
@@ -268,7 +299,7 @@ absl::Status Catalog::FinishRendered(const RenderTask& task, const imaging::Rend
   if (taken->has_value()) {
     record::Photo& photo = **taken;
     absl::StatusOr<std::optional<record::Photo>> twin = std::optional<record::Photo>();
-    if (photo.digest().empty()) {
+    if (MayBeCopy(photo)) {
       twin = FindTwin(transaction, rendered.facts.digest, rendered.facts.size_bytes, photo.id());
     }
     if (!twin.ok()) return twin.status();
@@ -319,7 +350,12 @@ absl::Status Catalog::FinishFailed(const RenderTask& task, const std::string& re
     photo.set_stale(true);
     photo.set_unreadable(unreadable);
     Touch(photo);
+    if (!ApplySelection(photo) && photo.kept() && IsAtHost(photo)) {
+      // It was on its way out of the host when there was something new to look at.
+      QueueWithdrawal(photo);
+    }
     absl::Status status = transaction.Store(photo);
+    PutTotals(transaction);
     if (status.ok()) status = Commit(transaction);
     if (!status.ok()) return status;
     base::KillPoint("studio.render.failed");

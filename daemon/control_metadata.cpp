@@ -82,6 +82,8 @@ absl::StatusOr<std::string> ControlService::FindGallery(const std::string& name)
   const auto ids = rpc::ParseResourceName(kGalleryPattern, name);
   const bool is_ours = ids.has_value() && ids->at(0) == parts_.catalog.device().studio;
   const std::string id = is_ours ? ids->at(1) : name;
+  // One whose photos were all taken over from the host has no record of its own yet.
+  if (parts_.catalog.HasGallery(id)) return id;
   const absl::StatusOr<record::Gallery> gallery = parts_.catalog.GetGallery(id);
   if (!gallery.ok()) return gallery.status();
   return id;

@@ -25,23 +25,37 @@ pb::RenditionKind KindOf(std::string_view kind) {
   return kind == "thumbnail" ? pb::RENDITION_KIND_THUMBNAIL : pb::RENDITION_KIND_PROOF;
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> ControlService::GalleryId(const std::string& name) const {
-  const auto ids = rpc::ParseResourceName("studios/*/galleries/*", name);
-  if (ids.has_value() && ids->at(0) == parts_.catalog.device().studio &&
-      parts_.catalog.HasGallery(ids->at(1))) {
-    return ids->at(1);
+absl::StatusOr<record::SelectionChoice> ChoiceOf(pb::SelectPhotosRequest::Choice choice) {
+  switch (choice) {
+    case pb::SelectPhotosRequest::CHOICE_UNSPECIFIED:
+      return record::SELECTION_CHOICE_RULES;
+    case pb::SelectPhotosRequest::CHOICE_IN:
+      return record::SELECTION_CHOICE_IN;
+    case pb::SelectPhotosRequest::CHOICE_OUT:
+      return record::SELECTION_CHOICE_OUT;
+    default:
+      return rpc::Error(absl::StatusCode::kInvalidArgument,
+                        "photos are chosen in or out, or given back to the rules", "FIELD_INVALID",
+                        {{"field", "choice"}});
   }
-  return rpc::Error(
-      absl::StatusCode::kNotFound,
-      base::Concat("there is no gallery \"", Readable(name, 300), "\" on this device"),
-      "GALLERY_NOT_FOUND", {{"gallery", Readable(name, 300)}});
 }
+
+bool HasThumbnail(const record::Photo& photo) {
+  return std::any_of(
+      photo.renditions().begin(), photo.renditions().end(),
+      [](const pb::Rendition& made) { return made.kind() == pb::RENDITION_KIND_THUMBNAIL; });
+}
+
+absl::Status NothingToShow(const std::string& gallery, std::string_view why) {
+  return rpc::Error(absl::StatusCode::kFailedPrecondition, why, "NOTHING_TO_SHOW",
+                    {{"gallery", Readable(gallery, 300)}});
+}
+
+}  // namespace
 
 absl::StatusOr<pb::ProcessGalleryResponse> ControlService::Process(
     const pb::ProcessGalleryRequest& request) {
-  const absl::StatusOr<std::string> gallery = GalleryId(request.name());
+  const absl::StatusOr<std::string> gallery = FindGallery(request.name());
   if (!gallery.ok()) return gallery.status();
   const absl::StatusOr<std::int64_t> photos = parts_.catalog.ProcessGallery(*gallery);
   if (!photos.ok()) return photos.status();
@@ -62,12 +76,9 @@ absl::StatusOr<pb::SelectPhotosResponse> ControlService::SelectByHand(
     if (!photo.ok()) return photo.status();
     ids.push_back(photo->id());
   }
-  record::SelectionChoice choice = record::SELECTION_CHOICE_RULES;
-  if (request.choice() == pb::SelectPhotosRequest::CHOICE_IN) choice = record::SELECTION_CHOICE_IN;
-  if (request.choice() == pb::SelectPhotosRequest::CHOICE_OUT) {
-    choice = record::SELECTION_CHOICE_OUT;
-  }
-  const absl::StatusOr<std::int64_t> changed = parts_.catalog.SelectPhotos(ids, choice);
+  const absl::StatusOr<record::SelectionChoice> choice = ChoiceOf(request.choice());
+  if (!choice.ok()) return choice.status();
+  const absl::StatusOr<std::int64_t> changed = parts_.catalog.SelectPhotos(ids, *choice);
   if (!changed.ok()) return changed.status();
   pb::SelectPhotosResponse response;
   response.set_changed(*changed);
@@ -82,7 +93,7 @@ absl::StatusOr<pb::ExplainSelectionResponse> ControlService::Explain(
   if (!after.ok()) return after.status();
   std::string gallery;
   if (!request.gallery().empty()) {
-    absl::StatusOr<std::string> id = GalleryId(request.gallery());
+    absl::StatusOr<std::string> id = FindGallery(request.gallery());
     if (!id.ok()) return id.status();
     gallery = *std::move(id);
   }
@@ -109,11 +120,18 @@ absl::StatusOr<pb::ExplainSelectionResponse> ControlService::Explain(
 
 absl::StatusOr<pb::GetGalleryContactSheetResponse> ControlService::ContactSheet(
     const pb::GetGalleryContactSheetRequest& request) const {
-  const absl::StatusOr<std::string> gallery = GalleryId(request.name());
+  const absl::StatusOr<std::string> gallery = FindGallery(request.name());
   if (!gallery.ok()) return gallery.status();
+  if (request.page() < 0) {
+    return rpc::Error(absl::StatusCode::kInvalidArgument,
+                      "the pages of a contact sheet count from 1", "FIELD_INVALID",
+                      {{"field", "page"}});
+  }
+  if (parts_.pool == nullptr) return NothingToShow(request.name(), "no image workers run");
   const int page = std::max(1, request.page());
   // Photos that have a thumbnail, in the gallery's order; those of other pages are only counted.
   std::vector<std::string> thumbnails;
+  std::vector<std::string> names;
   std::int64_t seen = 0;
   std::string after;
   while (true) {
@@ -123,29 +141,28 @@ absl::StatusOr<pb::GetGalleryContactSheetResponse> ControlService::ContactSheet(
     if (photos->empty()) break;
     after = photos->back().id();
     for (const record::Photo& photo : *photos) {
-      const bool has_one = std::any_of(
-          photo.renditions().begin(), photo.renditions().end(),
-          [](const pb::Rendition& made) { return made.kind() == pb::RENDITION_KIND_THUMBNAIL; });
-      if (!has_one) continue;
+      if (!HasThumbnail(photo)) continue;
       const bool here = seen / kSheetPhotos == page - 1;
       ++seen;
       if (!here) continue;
       absl::StatusOr<std::string> jpeg = parts_.catalog.GetThumbnail(photo.id());
-      if (jpeg.ok()) thumbnails.push_back(*std::move(jpeg));
+      if (!jpeg.ok()) continue;
+      thumbnails.push_back(*std::move(jpeg));
+      names.push_back(PhotoMessage(parts_.catalog.device(), photo).file_name());
     }
   }
   pb::GetGalleryContactSheetResponse response;
   response.set_pages(static_cast<int>((seen + kSheetPhotos - 1) / kSheetPhotos));
+  if (seen == 0)
+    return NothingToShow(request.name(), "no photo of the gallery has a thumbnail yet");
   if (thumbnails.empty()) {
-    return rpc::Error(absl::StatusCode::kFailedPrecondition,
-                      seen == 0
-                          ? std::string("no photo of the gallery has a thumbnail yet")
-                          : base::Concat("the contact sheet has only ", response.pages(), " pages"),
-                      "NOTHING_TO_SHOW", {{"gallery", Readable(request.name(), 300)}});
+    return NothingToShow(request.name(),
+                         base::Concat("the contact sheet has only ", response.pages(),
+                                      response.pages() == 1 ? " page" : " pages"));
   }
   const int columns = std::min(kSheetColumns, static_cast<int>(thumbnails.size()));
   absl::StatusOr<std::string> sheet =
-      parts_.pool->ContactSheet(thumbnails, columns, kSheetCellPx, stopping_.get_token());
+      parts_.pool->ContactSheet(thumbnails, columns, kSheetCellPx, names, stopping_.get_token());
   if (!sheet.ok()) return sheet.status();
   response.set_content(*std::move(sheet));
   return response;
@@ -173,7 +190,7 @@ grpc::ServerUnaryReactor* ControlService::ExplainSelection(
 grpc::ServerUnaryReactor* ControlService::GetGalleryContactSheet(
     grpc::CallbackServerContext* context, const pb::GetGalleryContactSheetRequest* request,
     pb::GetGalleryContactSheetResponse* response) {
-  return rpc::AnswerOn(executor_, context, response,
+  return rpc::AnswerOn(sheet_executor_, context, response,
                        [this, request] { return ContactSheet(*request); });
 }
 

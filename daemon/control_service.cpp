@@ -18,12 +18,10 @@ namespace {
 
 constexpr auto kStatusInterval = std::chrono::milliseconds(500);
 
-absl::Status NoSuch(std::string_view what, const std::string& name) {
-  return rpc::Error(
-      absl::StatusCode::kNotFound,
-      base::Concat("there is no ", what, " \"", Readable(name, 300), "\" on this device"),
-      base::Concat(what == "gallery" ? "GALLERY" : "PHOTO", "_NOT_FOUND"),
-      {{std::string(what), Readable(name, 300)}});
+absl::Status NoSuchPhoto(const std::string& name) {
+  return rpc::Error(absl::StatusCode::kNotFound,
+                    base::Concat("there is no photo \"", Readable(name, 300), "\" on this device"),
+                    "PHOTO_NOT_FOUND", {{"photo", Readable(name, 300)}});
 }
 
 grpc::ServerUnaryReactor* NotServed(grpc::CallbackServerContext* context, std::string_view what) {
@@ -40,12 +38,14 @@ ControlService::ControlService(const Parts& parts)
       customers_(parts.catalog),
       start_time_(base::RealClock().WallNow()),
       executor_(/*threads=*/2, /*max_waiting=*/256),
+      sheet_executor_(/*threads=*/1, /*max_waiting=*/16),
       rebuild_executor_(/*threads=*/1, /*max_waiting=*/16),
       thread_([this](const std::stop_token& stop) { RunWatchers(stop); }) {}
 
 ControlService::~ControlService() {
   Stop();
   executor_.Stop();
+  sheet_executor_.Stop();
   rebuild_executor_.Stop();
 }
 
@@ -178,11 +178,9 @@ absl::StatusOr<pb::ListLocalPhotosResponse> ControlService::ListPhotos(
   const DeviceName& device = parts_.catalog.device();
   std::string gallery;
   if (!request.gallery().empty()) {
-    const auto ids = rpc::ParseResourceName("studios/*/galleries/*", request.gallery());
-    if (!ids.has_value() || ids->at(0) != device.studio) {
-      return NoSuch("gallery", request.gallery());
-    }
-    gallery = ids->at(1);
+    absl::StatusOr<std::string> id = FindGallery(request.gallery());
+    if (!id.ok()) return id.status();
+    gallery = *std::move(id);
   }
   const absl::StatusOr<std::vector<record::Photo>> photos =
       parts_.catalog.ListPhotos(gallery, request.state(), *after, *size);
@@ -208,7 +206,7 @@ absl::StatusOr<record::Photo> ControlService::FindPhoto(const std::string& name)
   if (name.starts_with('/')) return parts_.catalog.GetPhotoAt(name);
   const auto ids = rpc::ParseResourceName("studios/*/galleries/*/photos/*", name);
   if (!ids.has_value() || ids->at(0) != parts_.catalog.device().studio) {
-    return NoSuch("photo", name);
+    return NoSuchPhoto(name);
   }
   // The gallery is not compared: a photo may have moved since its name was learnt.
   return parts_.catalog.GetPhoto(ids->at(2));

@@ -143,7 +143,6 @@ class ControlService final : public v1::StudioControlService::CallbackService {
   absl::StatusOr<v1::ListLocalOrdersResponse> ListOrders(
       const v1::ListLocalOrdersRequest& request) const;
   // control_selection.cpp
-  absl::StatusOr<std::string> GalleryId(const std::string& name) const;
   absl::StatusOr<v1::ProcessGalleryResponse> Process(const v1::ProcessGalleryRequest& request);
   absl::StatusOr<v1::SelectPhotosResponse> SelectByHand(const v1::SelectPhotosRequest& request);
   absl::StatusOr<v1::ExplainSelectionResponse> Explain(
@@ -175,6 +174,8 @@ class ControlService final : public v1::StudioControlService::CallbackService {
   std::condition_variable_any watchers_changed_;
   std::vector<Watcher> watchers_;
   rpc::Executor executor_;
+  // Contact sheets wait for image workers, which may be busy for a while: the others need not.
+  rpc::Executor sheet_executor_;
   // Those who wait for a rebuild.
   rpc::Executor rebuild_executor_;
   std::jthread thread_;

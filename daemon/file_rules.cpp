@@ -101,6 +101,18 @@ bool IsCameraPicture(std::string_view name) {
          extension == "heic" || extension == "heif";
 }
 
+PairHalf HalfOf(std::string_view name) {
+  if (KindByName(name) == FileKind::kRaw) return PairHalf::kRaw;
+  return IsCameraPicture(name) ? PairHalf::kCameraPicture : PairHalf::kNone;
+}
+
+bool ArePair(const std::string& path, const std::string& other) {
+  const PairHalf half = HalfOf(NameOf(path));
+  const PairHalf other_half = HalfOf(NameOf(other));
+  return half != PairHalf::kNone && other_half != PairHalf::kNone && half != other_half &&
+         FolderOf(path) == FolderOf(other) && StemOf(NameOf(path)) == StemOf(NameOf(other));
+}
+
 FileKind KindByName(std::string_view name) {
   if (IsIgnoredName(name)) return FileKind::kIgnored;
   std::array<char, kLongestExtension> buffer;

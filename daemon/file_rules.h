@@ -26,6 +26,12 @@ std::string_view StemOf(std::string_view name);
 // Named as what cameras write beside a RAW file: JPEG and HEIF.
 bool IsCameraPicture(std::string_view name);
 
+// What a file can be of a pair that is one photo: a RAW file and a camera's picture in one folder,
+// named alike.
+enum class PairHalf : std::uint8_t { kNone, kRaw, kCameraPicture };
+PairHalf HalfOf(std::string_view name);
+bool ArePair(const std::string& path, const std::string& other);
+
 // The rules that hold without any configuration.
 FileKind KindByName(std::string_view name);
 bool IsIgnoredFolderName(std::string_view name);

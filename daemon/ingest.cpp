@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <map>
@@ -128,6 +129,9 @@ void Ingest::OnFolderListed(const std::string& root, const std::string& folder,
     return;
   }
   take_new_before(nullptr);
+  // Whoever waits for the other half of its pair is to find it settling, or settled.
+  std::stable_partition(changed.begin(), changed.end(),
+                        [this](const auto& one) { return !IsLesserHalf(one.first); });
   for (const auto& [name, reading] : changed) {
     if (!Offer(root, JoinPath(folder, name), reading, SettleQueue::Why::kListed, stop)) return;
   }
@@ -211,8 +215,16 @@ bool Ingest::IsSettlingElsewhere(const FileStamp& stamp) const {
   return found;
 }
 
-std::vector<SettledPath> Ingest::TakeSettled(const std::vector<std::string>& due) {
+bool Ingest::IsLesserHalf(const std::string& path) const {
+  const PairHalf half = HalfOf(NameOf(path));
+  return half == (catalog_.raw_is_original() ? PairHalf::kCameraPicture : PairHalf::kRaw);
+}
+
+std::vector<SettledPath> Ingest::TakeSettled(std::vector<std::string> due) {
   std::vector<SettledPath> settled;
+  // Were it let go alone, a photo would be made of it that gets another original a moment later.
+  std::stable_partition(due.begin(), due.end(),
+                        [this](const std::string& path) { return !IsLesserHalf(path); });
   for (const std::string& path : due) {
     std::string root;
     {
@@ -222,6 +234,10 @@ std::vector<SettledPath> Ingest::TakeSettled(const std::vector<std::string>& due
     // Outside the lock: a share that does not answer must not stop events.
     const Reading reading = Read(root, path);
     const std::lock_guard lock(mutex_);
+    if (reading.is_file() && IsLesserHalf(path) && queue_.HoldsOtherHalf(path) &&
+        queue_.PutOff(path)) {
+      continue;
+    }
     if (std::optional<SettledPath> one = queue_.Check(path, reading)) {
       settled.push_back(*std::move(one));
     }

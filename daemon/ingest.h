@@ -48,7 +48,9 @@ class Ingest : public FolderListener {
   bool Offer(const std::string& root, const std::string& path, const Reading& reading,
              SettleQueue::Why why, const std::stop_token& stop);
   void Run(const std::stop_token& stop);
-  std::vector<SettledPath> TakeSettled(const std::vector<std::string>& due);
+  std::vector<SettledPath> TakeSettled(std::vector<std::string> due);
+  // The half of a pair that is not to be the original.
+  bool IsLesserHalf(const std::string& path) const;
   // What the rules ignore is not there.
   Reading Read(const std::string& root, const std::string& path) const;
   void Classify(SettledPath& settled) const;

@@ -12,6 +12,7 @@
 
 #include "daemon/file_stamp.h"
 #include "daemon/original_upload.h"
+#include "daemon/volume.h"
 #include "lib/base/backoff.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
@@ -269,16 +270,25 @@ absl::StatusOr<std::optional<std::string>> LabSender::OpenOriginal(const pb::Ord
   if (!places.ok()) return places.status();
 
   bool differs = places->changed;
+  // A file that the catalog knows of may be away with its disk, or have been moved a moment ago.
+  bool away = false;
+  bool moved = false;
   for (const OriginalPlaces::File& file : places->files) {
     base::UniqueFd fd(
         ::open(file.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!fd) continue;
+    if (!fd) {
+      const bool not_there = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+      away = away || !not_there ||
+             IsVolumeAway(file.root, file.path, file.stamp.device, file.on_submount);
+      moved = true;
+      continue;
+    }
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) continue;
     const Reading reading = ReadingOf(status);
     const bool same_size = reading.is_file() && static_cast<std::int64_t>(reading.stamp.size) ==
                                                     line.original_size_bytes();
-    bool same = same_size && reading.stamp.SameContent(file.stamp);
+    bool same = file.sure && same_size && reading.stamp.SameContent(file.stamp);
     if (same_size && !same) {
       // Touched, or written again: only its content can tell.
       const absl::StatusOr<base::Digest> now = base::Sha256OfFile(file.path, stop);
@@ -292,6 +302,14 @@ absl::StatusOr<std::optional<std::string>> LabSender::OpenOriginal(const pb::Ord
     differs = true;
   }
   if (may_be_found) return not_found_yet;
+  if (away) {
+    return absl::UnavailableError(base::Concat(
+        OriginalOf(line), " is on a disk or share that cannot be read; it is sent when it can"));
+  }
+  if (moved) {
+    return absl::UnavailableError(
+        base::Concat(OriginalOf(line), " is not where it was; it is being looked for"));
+  }
   return differs ? changed : missing;
 }
 
@@ -333,6 +351,7 @@ absl::Status LabSender::Follow(const std::stop_token& stop, bool& heard) {
   rpc::ClientCall call(stop, kFeedLasts);
   pb::FollowJobsRequest request;
   request.set_after_revision(book_.JobFeedRevision(lab_));
+  request.set_device(catalog_.device().ToString());
   const auto stream = stub_->FollowJobs(call.context(), request);
   absl::Status failure;
   pb::FollowJobsResponse response;

@@ -243,6 +243,17 @@ void TakeEntered(const record::Photo& from, record::Photo& into) {
   }
 }
 
+void FillEntered(const record::Photo& from, record::Photo& into) {
+  record::Photo missing = from;
+  auto& fields = *missing.mutable_entered_fields();
+  const auto is_there = [&](const std::string& name) {
+    const auto& entered = into.entered_fields();
+    return std::find(entered.begin(), entered.end(), name) != entered.end();
+  };
+  fields.erase(std::remove_if(fields.begin(), fields.end(), is_there), fields.end());
+  TakeEntered(missing, into);
+}
+
 std::string PhotoName(const DeviceName& device, const record::Photo& photo) {
   const record::Place* place = MainPlace(photo);
   return base::Concat("studios/", device.studio, "/galleries/",
@@ -307,6 +318,10 @@ absl::Status ApplyUpdate(const pb::Photo& values,
       status = SetMetadataField(values.metadata(), path.substr(kMetadata.size()), photo);
     } else if (path == "edit") {
       status = imaging::Validate(imaging::EditFromMessage(values.edit()));
+      if (!status.ok()) {
+        return rpc::Error(status.code(), base::ToStd(status.message()), "FIELD_INVALID",
+                          {{"field", "edit"}});
+      }
       photo.clear_edit();
       if (values.has_edit()) *photo.mutable_edit() = values.edit();
     } else {

@@ -31,6 +31,8 @@ v1::Metadata MergedMetadata(const record::Photo& photo);
 void KeepDifferences(const v1::Metadata& known, record::Photo& photo);
 // What was entered on `from` becomes entered on `into`.
 void TakeEntered(const record::Photo& from, record::Photo& into);
+// The same for fields only that nobody has entered on `into`.
+void FillEntered(const record::Photo& from, record::Photo& into);
 
 // studios/{studio}/galleries/{gallery}/photos/{photo} as the photo's main place has it.
 std::string PhotoName(const DeviceName& device, const record::Photo& photo);

@@ -287,7 +287,13 @@ void ProofPublisher::Run(const std::stop_token& stop) {
     if (opened) backoff.Reset();
     base::WaitFor(stop, refused ? kRefusedWait : backoff.Next());
   }
-  SetState(false, "stopping");
+  // Nothing is wrong with a host that is left: no word of it in the log.
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = {false, "stopping"};
+  }
+  connected_.Set(0);
+  changes_.Publish(changes_.current() + 1);
 }
 
 }  // namespace proofline::studio

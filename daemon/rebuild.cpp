@@ -118,13 +118,13 @@ void Rebuild::Watch(const std::stop_token& stop) {
   int quiet_looks = 0;
   bool under_way = false;
   while (!stop.stop_requested()) {
+    const std::uint64_t seen = parts_.catalog.changes().current();
     const record::CatalogPhase phase = parts_.catalog.phase();
     if (phase == record::CATALOG_PHASE_WHOLE) {
       // The host had nothing to tell.
       if (std::exchange(under_way, false)) EndRound();
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, stop,
-                    [this] { return parts_.catalog.phase() != record::CATALOG_PHASE_WHOLE; });
+      // It may be the publisher who finds that the host has to be asked.
+      parts_.catalog.changes().WaitBeyond(seen, stop);
       continue;
     }
     under_way = true;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "lib/base/backoff.h"
 #include "lib/base/file.h"
@@ -55,6 +56,12 @@ std::string ReadSidecar(const std::string& path) {
     spdlog::warn("{}; the photo is read without it", base::ToStd(xmp.status().message()));
   }
   return {};
+}
+
+// The disk or share could not give the file, which says nothing about the picture in it.
+bool IsReadFailure(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDataLoss(status) ||
+         absl::IsPermissionDenied(status) || absl::IsNotFound(status);
 }
 
 }  // namespace
@@ -126,11 +133,12 @@ absl::Status Renderer::Failed(const RenderTask& task, const absl::Status& why, b
 
 absl::StatusOr<Selection> Renderer::SelectFor(const Preferences& preferences,
                                               const RenderTask& task, int original,
+                                              const std::string& sidecar,
                                               const std::stop_token& stop,
                                               std::optional<imaging::ImageFacts>& inspected) {
   Selection selection = Select(task.facts, preferences);
   if (!selection.needs_inspection) return selection;
-  absl::StatusOr<imaging::ImageFacts> facts = pool_.Inspect(original, stop);
+  absl::StatusOr<imaging::ImageFacts> facts = pool_.Inspect(original, stop, sidecar);
   if (!facts.ok()) return facts.status();
   inspected = *std::move(facts);
   return Select(catalog_.FactsAfter(task, *inspected), preferences);
@@ -157,14 +165,15 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
     if (*known) return absl::OkStatus();
   }
 
+  std::string sidecar = ReadSidecar(task.sidecar_path);
   std::optional<imaging::ImageFacts> inspected;
   const std::shared_ptr<const Preferences> preferences = catalog_.preferences();
   const absl::StatusOr<Selection> selection =
-      SelectFor(*preferences, task, fd.get(), stop, inspected);
+      SelectFor(*preferences, task, fd.get(), sidecar, stop, inspected);
   if (IsNoVerdict(selection.status())) return selection.status();
   if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
   if (!selection.ok()) {
-    return Failed(task, selection.status(), absl::IsDataLoss(selection.status()));
+    return Failed(task, selection.status(), IsReadFailure(selection.status()));
   }
   if (selection->renditions.empty()) {
     return catalog_.FinishKept(task, inspected.has_value() ? &*inspected : nullptr,
@@ -174,14 +183,14 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   request.specs = selection->renditions;
   request.edit = task.edit;
   request.watermark = preferences->watermark;
-  request.sidecar_xmp = ReadSidecar(task.sidecar_path);
+  request.sidecar_xmp = std::move(sidecar);
   const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
   if (IsNoVerdict(made.status())) return made.status();
   // A file that was written meanwhile may well look broken.
   if (absl::IsAborted(made.status()) || !IsAsSettled(fd.get(), task.stamp)) {
     return Unsettled(task, stop);
   }
-  if (!made.ok()) return Failed(task, made.status(), absl::IsDataLoss(made.status()));
+  if (!made.ok()) return Failed(task, made.status(), IsReadFailure(made.status()));
   RenderTask done = task;
   done.recipe = selection->Recipe();
   done.reason = selection->reason;

@@ -47,7 +47,8 @@ class Renderer {
   absl::Status Render(const RenderTask& task, const std::stop_token& stop);
   // What is to be made, after a look into the original where the rules ask for one.
   absl::StatusOr<Selection> SelectFor(const Preferences& preferences, const RenderTask& task,
-                                      int original, const std::stop_token& stop,
+                                      int original, const std::string& sidecar,
+                                      const std::stop_token& stop,
                                       std::optional<imaging::ImageFacts>& inspected);
   absl::Status Unsettled(const RenderTask& task, const std::stop_token& stop);
   absl::Status Failed(const RenderTask& task, const absl::Status& why, bool unreadable);

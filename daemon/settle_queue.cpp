@@ -76,4 +76,23 @@ std::optional<SettledPath> SettleQueue::Check(const std::string& path, const Rea
   return settled;
 }
 
+bool SettleQueue::PutOff(const std::string& path) {
+  const auto found = held_.find(path);
+  if (found == held_.end() || clock_.Now() >= found->second.first + options_.longest) return false;
+  Restart(*found);
+  return true;
+}
+
+bool SettleQueue::HoldsOtherHalf(const std::string& path) const {
+  const std::string name = NameOf(path);
+  std::string beginning = path.substr(0, path.size() - name.size());
+  beginning += StemOf(name);
+  beginning += '.';
+  for (auto at = held_.lower_bound(beginning);
+       at != held_.end() && at->first.starts_with(beginning); ++at) {
+    if (at->second.reading.is_file() && ArePair(path, at->first)) return true;
+  }
+  return false;
+}
+
 }  // namespace proofline::studio

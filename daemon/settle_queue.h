@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -62,6 +62,10 @@ class SettleQueue {
   // settled. An unknown reading settles nothing.
   std::optional<SettledPath> Check(const std::string& path, const Reading& reading);
 
+  // Lets a path wait for another quiet time. False if it has waited for the longest already.
+  bool PutOff(const std::string& path);
+  // A file is held that is the other half of a pair with this one.
+  bool HoldsOtherHalf(const std::string& path) const;
   bool Holds(const std::string& path) const { return held_.contains(path); }
   // The watched folder of a path that is held; empty for others.
   std::string RootOf(const std::string& path) const {
@@ -91,7 +95,7 @@ class SettleQueue {
 
   const Options options_;
   const base::Clock& clock_;
-  std::unordered_map<std::string, Held> held_;
+  std::map<std::string, Held> held_;
   // Points at the keys of held_, which do not move.
   std::set<std::pair<base::SteadyTime, const std::string*>> by_due_;
 };

@@ -59,7 +59,7 @@ absl::Status Withdrawer::Decide(const record::Photo& photo) {
   const bool ignored = rules_.KindOfPath(place.root(), place.path()) == FileKind::kIgnored;
   const bool away = IsVolumeAway(place.root(), place.path(), place.device(), place.on_submount());
   // What the selection keeps here is taken back although its file is there.
-  const bool kept = photo.state() == v1::LOCAL_PHOTO_STATE_KEPT;
+  const bool kept = StaysHere(photo);
   const bool back =
       !ignored && !place.displaced() && ReadPath(place.path()).kind != Reading::Kind::kAbsent;
   if (!kept && (away || back)) return catalog_.PutOffWithdrawal(photo.id(), kLater);

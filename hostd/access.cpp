@@ -24,11 +24,6 @@ absl::Status UnknownDevice() {
                     "CREDENTIAL_UNKNOWN");
 }
 
-absl::Status SessionEnded() {
-  return rpc::Error(absl::StatusCode::kUnauthenticated, "the session has ended; sign in again",
-                    "SESSION_ENDED");
-}
-
 absl::Status SignInFailed() {
   return rpc::Error(absl::StatusCode::kUnauthenticated,
                     "this identifier does not open anything; check it, or ask the studio for a new "
@@ -39,6 +34,11 @@ absl::Status SignInFailed() {
 std::string HashOf(std::string_view secret) { return std::string(base::Sha256Of(secret).bytes()); }
 
 }  // namespace
+
+absl::Status SessionEnded() {
+  return rpc::Error(absl::StatusCode::kUnauthenticated, "the session has ended; sign in again",
+                    "SESSION_ENDED");
+}
 
 Access::Access(Store& store, const base::Clock& clock, IdentifierHasher hasher,
                std::chrono::seconds session_lifetime, const SignInLimits::Options& limits)
@@ -99,6 +99,7 @@ absl::StatusOr<CustomerCaller> Access::FindByIdentifier(std::string_view typed) 
   const std::string held =
       customer->has_value() ? (*customer)->identifier_hash() : std::string(hash.size(), '\0');
   if (!EqualSecrets(hash, held) || !customer->has_value()) return SignInFailed();
+  caller.identifier_hash = hash;
   caller.record = std::move(*(*customer)->mutable_customer());
   if (!IsUsable(caller.record)) return SignInFailed();
   return caller;
@@ -120,6 +121,7 @@ absl::StatusOr<NewSession> Access::SignIn(std::string_view typed_identifier,
   }
   record::SessionRecord record;
   record.set_customer(caller->customer);
+  record.set_identifier_hash(caller->identifier_hash);
   *record.mutable_expire_time() = session.expire_time;
   absl::Status stored = store_.CreateSession(caller->studio, HashOf(session.token), record);
   if (!stored.ok()) return stored;
@@ -142,6 +144,8 @@ absl::StatusOr<CustomerCaller> Access::CheckSession(const std::string& token) co
   auto customer = store_.FindCustomer(caller.studio, caller.customer);
   if (!customer.ok()) return customer.status();
   if (!customer->has_value() || !IsUsable((*customer)->customer())) return SessionEnded();
+  const std::string& opened_by = (*session)->identifier_hash();
+  if (!opened_by.empty() && opened_by != (*customer)->identifier_hash()) return SessionEnded();
   caller.record = std::move(*(*customer)->mutable_customer());
   return caller;
 }

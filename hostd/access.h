@@ -26,6 +26,8 @@ struct CustomerCaller {
   std::string studio;
   std::string customer;     // id
   std::string session_key;  // hash of the token, for ending the session
+  // Of what was typed; set by signing in alone.
+  std::string identifier_hash;
   proofline::v1::Customer record;
 };
 
@@ -34,6 +36,9 @@ struct NewSession {
   google::protobuf::Timestamp expire_time;
   proofline::v1::Customer customer;
 };
+
+// Why a call or stream of a customer ends whose session has: Unauthenticated (SESSION_ENDED).
+absl::Status SessionEnded();
 
 // Thread-safe; blocks on the disk. The store and the clock must outlive it. Secrets are never
 // logged nor part of an error.

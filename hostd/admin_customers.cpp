@@ -129,8 +129,7 @@ absl::StatusOr<pb::Customer> AdminService::EndCustomer(const std::string& name) 
         return absl::OkStatus();
       });
   if (!customer.ok()) return customer;
-  parts_.streams.Finish(name, rpc::Error(absl::StatusCode::kUnauthenticated,
-                                         "the session has ended; sign in again", "SESSION_ENDED"));
+  parts_.streams.Finish(name, SessionEnded());
   spdlog::info("{} revoked", name);
   return customer;
 }

@@ -11,6 +11,13 @@ namespace proofline::host {
 
 namespace pb = proofline::v1;
 
+namespace {
+
+// Orders that wait for one follower. What is not taken stays in the store.
+constexpr rpc::StreamLimits kLimits{.max_messages = 64, .max_bytes = std::size_t{1} << 20};
+
+}  // namespace
+
 // One open stream. At most one thread is in Pump() at a time; a ring in between makes it go round
 // once more. Owned by the stream's handlers.
 class OrderFeed::Follower : public std::enable_shared_from_this<Follower> {
@@ -211,11 +218,13 @@ void OrderFeed::Ring(const std::string& studio, std::int64_t revision) {
 }
 
 grpc::ServerWriteReactor<pb::OrderEvent>* OrderFeed::Follow(
+    grpc::CallbackServerContext* context,
     std::function<absl::StatusOr<Following>(const std::shared_ptr<rpc::Stream>&)> begin) {
   auto follower = std::make_shared<Follower>(*this);
   auto stream =
       Follower::Stream::Create({.on_room = [follower](Follower::Stream&) { follower->Wake(); },
-                                .on_done = [follower](Follower::Stream&) { follower->End(); }});
+                                .on_done = [follower](Follower::Stream&) { follower->End(); }},
+                               kLimits, context);
   follower->SetStream(stream);
   {
     const std::lock_guard lock(mutex_);

@@ -45,6 +45,7 @@ class OrderFeed {
   // OutOfRange (REVISION_UNKNOWN) for a revision that the feed has not reached: this store is older
   // than what the follower knows.
   grpc::ServerWriteReactor<proofline::v1::OrderEvent>* Follow(
+      grpc::CallbackServerContext* context,
       std::function<absl::StatusOr<Following>(const std::shared_ptr<rpc::Stream>&)> begin);
 
  private:

@@ -232,7 +232,18 @@ absl::StatusOr<PublishedChange> PackChecker::CheckEntry(pb::PublishEntry& entry)
                  "this version of the host does not know this kind of change; update the host");
 }
 
+void PackChecker::KeepHeaders(const pb::PhotoChange& sent) {
+  for (const pb::RenditionData& data : sent.renditions()) {
+    const auto digest = base::Digest::FromBytes(data.header_digest());
+    if (data.header().empty() || !digest.ok()) continue;
+    std::string header = data.header();
+    HeaderOf(*digest, header).status().IgnoreError();  // said again when the rendition is checked
+  }
+}
+
 absl::StatusOr<PublishedChange> PackChecker::CheckPhoto(pb::PhotoChange& sent) {
+  // First of all: the photos that follow on this stream name them, whatever is wrong with this one.
+  KeepHeaders(sent);
   if (absl::Status record = CheckPhotoRecord(sent.photo(), caller_.studio); !record.ok()) {
     return record;
   }
@@ -258,17 +269,21 @@ absl::StatusOr<PublishedChange> PackChecker::CheckPhoto(pb::PhotoChange& sent) {
 
 absl::StatusOr<std::shared_ptr<const std::string>> PackChecker::HeaderOf(const base::Digest& digest,
                                                                          std::string& sent) {
+  const auto mismatch = [] {
+    return Refusal("DIGEST_MISMATCH", "a header does not have the digest that came with it");
+  };
   const auto known = headers_.find(digest);
-  if (known != headers_.end()) return known->second;
+  if (known != headers_.end()) {
+    if (!sent.empty() && sent != *known->second) return mismatch();
+    return known->second;
+  }
   std::shared_ptr<const std::string> header;
   if (!sent.empty()) {
     if (sent.size() > kMaxHeaderBytes) {
       return Refusal("HEADER_TOO_LARGE", base::Concat("a header has at most ", kMaxHeaderBytes,
                                                       " bytes; send the whole file as body"));
     }
-    if (base::Sha256Of(sent) != digest) {
-      return Refusal("DIGEST_MISMATCH", "a header does not have the digest that came with it");
-    }
+    if (base::Sha256Of(sent) != digest) return mismatch();
     header = std::make_shared<const std::string>(std::move(sent));
   } else {
     absl::StatusOr<std::shared_ptr<const std::string>> held =

@@ -30,6 +30,7 @@ class PackChecker {
  private:
   absl::StatusOr<PublishedChange> CheckEntry(proofline::v1::PublishEntry& entry);
   absl::StatusOr<PublishedChange> CheckPhoto(proofline::v1::PhotoChange& change);
+  void KeepHeaders(const proofline::v1::PhotoChange& change);
   absl::StatusOr<PublishedRendition> CheckRendition(const proofline::v1::Photo& photo,
                                                     proofline::v1::RenditionData& data);
   absl::StatusOr<std::shared_ptr<const std::string>> HeaderOf(const base::Digest& digest,

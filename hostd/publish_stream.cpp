@@ -120,6 +120,7 @@ void PublishStream::OnDurable(Stream& stream, std::int64_t bytes,
     spdlog::warn("refused an entry of device {}/{}: {}", caller_->studio, caller_->device,
                  refusal.message());
   }
+  for (const std::string& name : outcome->ended_customers) parts_.customer_ended(name);
   bool go_on = false;
   {
     const std::lock_guard lock(mutex_);

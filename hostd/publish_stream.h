@@ -33,6 +33,8 @@ class PublishStream : public std::enable_shared_from_this<PublishStream> {
     std::int64_t window_bytes;
     // Tells who opened the stream, once its key is known to be good; an error ends the stream.
     std::function<absl::Status(const DeviceCaller&, const std::shared_ptr<Stream>&)> opened;
+    // A customer's sessions have ended: cuts its streams. Must not block.
+    std::function<void(const std::string& customer)> customer_ended;
   };
 
   PublishStream(Parts parts, std::string key);

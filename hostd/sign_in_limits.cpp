@@ -1,8 +1,13 @@
 #include "hostd/sign_in_limits.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 
 #include "lib/base/text.h"
 #include "lib/rpc/status.h"
@@ -60,16 +65,21 @@ void SignInLimits::GiveBack(const std::string& address) {
 std::string AddressOfPeer(std::string_view peer) {
   if (peer.starts_with("ipv4:")) return std::string(peer.substr(0, peer.rfind(':')));
   if (!peer.starts_with("ipv6:")) return std::string(peer);
-  // "ipv6:[2001:db8:0:1::7]:5000", written with %5B and %5D by some versions.
-  std::size_t groups = 0;
-  std::size_t end = peer.find_last_of(":");
-  std::string_view host = peer.substr(5, end - 5);
-  for (std::size_t i = 0; i < host.size(); ++i) {
-    if (host[i] != ':') continue;
-    if (i + 1 < host.size() && host[i + 1] == ':') break;  // the rest is shortened: take it whole
-    if (++groups == 4) return base::Concat("ipv6:", host.substr(0, i));
+  // "ipv6:[2001:db8::7]:5000", with the brackets as %5B and %5D by some versions.
+  std::string_view host = peer.substr(5, peer.rfind(':') - 5);
+  for (const std::string_view opening : {"[", "%5B"}) {
+    if (host.starts_with(opening)) host.remove_prefix(opening.size());
   }
-  return base::Concat("ipv6:", host);
+  for (const std::string_view end : {"]", "%5D", "%"}) host = host.substr(0, host.find(end));
+  struct in6_addr address {};
+  if (::inet_pton(AF_INET6, std::string(host).c_str(), &address) != 1) return std::string(peer);
+  if (IN6_IS_ADDR_V4MAPPED(&address) || IN6_IS_ADDR_LOOPBACK(&address)) {
+    return base::Concat("ipv6:", host);
+  }
+  std::fill_n(address.s6_addr + 8, 8, std::uint8_t{0});
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET6, &address, text.data(), text.size());
+  return base::Concat("ipv6:", std::string_view(text.data()), "/64");
 }
 
 }  // namespace proofline::host

@@ -83,6 +83,8 @@ struct PublishOutcome {
   std::int64_t last_sequence = 0;
   std::vector<proofline::v1::PublishRefusal> refusals;
   int stored = 0;  // entries
+  // Names of customers whose sessions have ended: revoked, or given a new identifier.
+  std::vector<std::string> ended_customers;
 };
 
 // Where a device's publishing goes on.

@@ -141,6 +141,10 @@ inline std::string Header(std::string_view studio, const base::Digest& digest) {
   return Partition(studio).Text("header").Text(digest.bytes()).Take();
 }
 
+inline std::string HeaderUses(std::string_view studio, const base::Digest& digest) {
+  return Partition(studio).Text("header-uses").Text(digest.bytes()).Take();
+}
+
 inline std::string Customers(std::string_view studio) {
   return Partition(studio).Text("customer").Take();
 }

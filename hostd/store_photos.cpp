@@ -13,6 +13,13 @@ namespace proofline::host {
 
 namespace pb = proofline::v1;
 
+namespace {
+
+// A rendition is replaced between the reads of its two parts at most this often.
+constexpr int kReadTries = 5;
+
+}  // namespace
+
 absl::StatusOr<std::optional<pb::Photo>> Store::FindPhoto(std::string_view studio,
                                                           std::string_view photo) const {
   auto found = Find<record::PhotoRecord>(keys::Photo(studio, photo));
@@ -36,25 +43,27 @@ absl::StatusOr<std::shared_ptr<const std::string>> Store::FindHeader(
 absl::StatusOr<std::optional<RenditionFile>> Store::ReadRendition(const std::string& studio,
                                                                   std::string_view photo,
                                                                   pb::RenditionKind kind) const {
-  const absl::StatusOr<std::string> value =
-      database_->Get(keys::kRenditions, keys::Rendition(studio, photo, kind));
-  if (absl::IsNotFound(value.status())) return std::optional<RenditionFile>();
-  if (!value.ok()) return value.status();
-  const absl::StatusOr<RenditionValue> parts = ReadRenditionValue(*value);
-  if (!parts.ok()) return parts.status();
-  RenditionFile file;
-  file.digest = parts->digest;
-  if (parts->header_digest.has_value()) {
+  for (int i = 0; i < kReadTries; ++i) {
+    const absl::StatusOr<std::string> value =
+        database_->Get(keys::kRenditions, keys::Rendition(studio, photo, kind));
+    if (absl::IsNotFound(value.status())) return std::optional<RenditionFile>();
+    if (!value.ok()) return value.status();
+    const absl::StatusOr<RenditionValue> parts = ReadRenditionValue(*value);
+    if (!parts.ok()) return parts.status();
+    RenditionFile file;
+    file.digest = parts->digest;
+    if (!parts->header_digest.has_value()) {
+      file.content = std::string(parts->body);
+      return std::optional<RenditionFile>(std::move(file));
+    }
     const auto header = FindHeader(studio, *parts->header_digest);
     if (!header.ok()) return header.status();
-    if (*header == nullptr) {
-      return absl::DataLossError("the store lacks the header of a rendition; restore a backup");
-    }
+    // Not there: it went with this rendition, which was replaced or withdrawn between the reads.
+    if (*header == nullptr) continue;
     file.content = base::Concat(**header, parts->body);
-  } else {
-    file.content = std::string(parts->body);
+    return std::optional<RenditionFile>(std::move(file));
   }
-  return std::optional<RenditionFile>(std::move(file));
+  return absl::DataLossError("the store lacks the header of a rendition; restore a backup");
 }
 
 absl::StatusOr<std::optional<pb::Gallery>> Store::FindGallery(std::string_view studio,

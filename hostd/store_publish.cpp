@@ -6,6 +6,7 @@
 
 #include "hostd/record_text.h"
 #include "hostd/rendition_value.h"
+#include "hostd/shared_headers.h"
 #include "hostd/store.h"
 #include "hostd/store_internal.h"
 #include "hostd/store_keys.h"
@@ -131,6 +132,9 @@ std::variant<std::vector<record::StoredRendition>, Refused> PlanRenditions(
       stored.set_kind(brought->kind);
       stored.set_digest(std::string(brought->digest.bytes()));
       stored.set_body_bytes(static_cast<std::int64_t>(brought->body.size()));
+      if (brought->header_digest.has_value()) {
+        stored.set_header_digest(std::string(brought->header_digest->bytes()));
+      }
       planned.push_back(std::move(stored));
       continue;
     }
@@ -156,11 +160,9 @@ absl::Status WriteRenditions(
   const std::string_view photo = LastPart(change.photo.name());
   for (PublishedRendition& rendition : change.renditions) {
     if (rendition.header_digest.has_value()) {
-      const std::string key = keys::Header(studio, *rendition.header_digest);
-      const auto held = tx.Get(keys::kRecords, key);
-      if (!held.ok()) return held.status();
-      if (!held->has_value()) tx.Put(keys::kRecords, key, *rendition.header);
-      headers.emplace_back(key, rendition.header);
+      absl::Status taken = TakeHeader(tx, studio, *rendition.header_digest, *rendition.header);
+      if (!taken.ok()) return taken;
+      headers.emplace_back(keys::Header(studio, *rendition.header_digest), rendition.header);
     }
     tx.Put(keys::kRenditions, keys::Rendition(studio, photo, rendition.kind),
            MakeRenditionValue({.header_digest = rendition.header_digest,
@@ -170,9 +172,14 @@ absl::Status WriteRenditions(
   }
   if (!existing.has_value()) return absl::OkStatus();
   for (const record::StoredRendition& old : existing->renditions()) {
-    if (FindKind(record, old.kind()) == nullptr) {
-      tx.Delete(keys::kRenditions, keys::Rendition(studio, photo, old.kind()));
-    }
+    const bool is_gone = FindKind(record, old.kind()) == nullptr;
+    const bool is_replaced =
+        std::any_of(change.renditions.begin(), change.renditions.end(),
+                    [&](const PublishedRendition& one) { return one.kind == old.kind(); });
+    if (is_gone) tx.Delete(keys::kRenditions, keys::Rendition(studio, photo, old.kind()));
+    if (!is_gone && !is_replaced) continue;
+    absl::Status released = ReleaseHeader(tx, studio, old.header_digest());
+    if (!released.ok()) return released;
   }
   return absl::OkStatus();
 }
@@ -212,6 +219,7 @@ struct PackContext {
   const google::protobuf::Timestamp& now;
   record::CountersRecord& counters;
   std::vector<std::pair<std::string, std::shared_ptr<const std::string>>>& headers;
+  std::vector<std::string>& ended_customers;
 };
 
 Applied ApplyPhoto(Transaction& tx, const PackContext& pack, PublishedChange& change) {
@@ -270,6 +278,8 @@ Applied ApplyWithdrawal(Transaction& tx, const PackContext& pack, const Publishe
                   [&](const std::string& index) { tx.Delete(keys::kRecords, index); });
   for (const record::StoredRendition& rendition : (*existing)->renditions()) {
     tx.Delete(keys::kRenditions, keys::Rendition(pack.studio, id, rendition.kind()));
+    absl::Status released = ReleaseHeader(tx, pack.studio, rendition.header_digest());
+    if (!released.ok()) return released;
   }
   tx.Delete(keys::kRecords, key);
   pack.counters.set_photos(pack.counters.photos() - 1);
@@ -312,6 +322,11 @@ Applied ApplyCustomer(Transaction& tx, const PackContext& pack, const PublishedC
   customer.set_name(change.customer.name());
   customer.set_display_name(change.customer.display_name());
   *customer.mutable_share() = change.customer.share();
+  const bool is_new_identifier = existing->has_value() && !change.identifier_hash.empty() &&
+                                 change.identifier_hash != record.identifier_hash();
+  if (is_new_identifier || (change.customer.revoked() && !customer.revoked())) {
+    pack.ended_customers.push_back(change.customer.name());
+  }
   // Revoked here or there, it stays so: a device's older change must not undo it.
   customer.set_revoked(customer.revoked() || change.customer.revoked());
   if (change.customer.has_expire_time()) {
@@ -407,8 +422,10 @@ absl::Status Store::ApplyPack(Transaction& tx, PackRun& run) const {
   if (!kept.ok()) return kept.status();
   run.kept = kept->value_or(record::RefusalsRecord());
 
-  const PackContext context{studio, rpc::MakeResourceName("studios/*/devices/*", {studio, device}),
-                            run.now, run.counters, run.headers};
+  const PackContext context{
+      studio,      rpc::MakeResourceName("studios/*/devices/*", {studio, device}),
+      run.now,     run.counters,
+      run.headers, run.outcome.ended_customers};
   for (PublishedChange& change : run.pack.changes) {
     if (change.sequence <= at.last_sequence()) continue;  // durable already
     const std::string photo(LastPart(change.photo.name()));

@@ -219,13 +219,14 @@ grpc::ServerWriteReactor<pb::OrderEvent>* StorefrontService::FollowOrders(
     Context* context, const pb::FollowOrdersRequest* request) {
   const absl::StatusOr<std::string> token = rpc::BearerToken(*context);
   return parts_.feed.Follow(
+      context,
       [this, token,
        asked = *request](const std::shared_ptr<rpc::Stream>& stream) -> absl::StatusOr<Following> {
         if (!token.ok()) return token.status();
         const absl::StatusOr<CustomerCaller> caller = parts_.access.CheckSession(*token);
         if (!caller.ok()) return caller.status();
         if (absl::Status parent = CheckParent(*caller, asked.parent()); !parent.ok()) return parent;
-        parts_.streams.Add(NameOf(*caller), stream);
+        parts_.streams.Add(NameOf(*caller), stream, caller->session_key);
         Following following;
         following.studio = caller->studio;
         following.feed = {"customer", caller->customer};

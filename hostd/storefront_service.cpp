@@ -26,6 +26,10 @@ constexpr int kMaxPage = 1'000;
 constexpr int kMaxStreamed = 1'000;
 // A rendition is replaced between two reads at most this often before the call gives up.
 constexpr int kReadTries = 5;
+// A page asks again whether its session lives, and what is shared, before every so many photos.
+constexpr int kCheckedTogether = 16;
+// Renditions that wait for one reader. What is not taken stays in the store.
+constexpr rpc::StreamLimits kPageLimits{.max_messages = 64, .max_bytes = std::size_t{1} << 20};
 
 bool IsKind(pb::RenditionKind kind) {
   return kind == pb::RENDITION_KIND_THUMBNAIL || kind == pb::RENDITION_KIND_PROOF;
@@ -73,13 +77,23 @@ class RenditionPage {
  public:
   using Stream = rpc::ServerStreamWriter<pb::StreamRenditionsResponse>;
 
-  RenditionPage(const Store& store, HostMetrics& metrics, pb::StreamRenditionsRequest request)
-      : store_(store), metrics_(metrics), request_(std::move(request)) {}
+  RenditionPage(const Store& store, const Access& access, HostMetrics& metrics,
+                pb::StreamRenditionsRequest request)
+      : store_(store), access_(access), metrics_(metrics), request_(std::move(request)) {}
 
-  void SetCaller(CustomerCaller caller) { caller_ = std::move(caller); }
+  void SetToken(std::string token) { token_ = std::move(token); }
 
   void Send(Stream& stream) {
+    // The reader may have taken its time: the share may be another one by now.
+    int until_check = 0;
     while (has_pending_ || next_ < request_.photos_size()) {
+      if (until_check-- == 0) {
+        if (absl::Status status = Check(); !status.ok()) {
+          stream.Finish(status);
+          return;
+        }
+        until_check = kCheckedTogether - 1;
+      }
       if (!has_pending_) {
         if (absl::Status status = Read(request_.photos(next_)); !status.ok()) {
           stream.Finish(status);
@@ -105,6 +119,15 @@ class RenditionPage {
   }
 
  private:
+  // What was read and has waited for room is read again: it may no longer be shared.
+  absl::Status Check() {
+    absl::StatusOr<CustomerCaller> caller = access_.CheckSession(token_);
+    if (!caller.ok()) return caller.status();
+    caller_ = *std::move(caller);
+    if (!has_pending_) return absl::OkStatus();
+    return Read(request_.photos(next_ - 1));
+  }
+
   absl::Status Read(const std::string& photo) {
     pending_ = pb::StreamRenditionsResponse();
     pending_.set_photo(photo);
@@ -118,8 +141,10 @@ class RenditionPage {
   }
 
   const Store& store_;
+  const Access& access_;
   HostMetrics& metrics_;
   const pb::StreamRenditionsRequest request_;
+  std::string token_;
   CustomerCaller caller_;
   int next_ = 0;
   bool has_pending_ = false;
@@ -301,14 +326,15 @@ absl::StatusOr<pb::GetRenditionResponse> StorefrontService::OneRendition(
 grpc::ServerWriteReactor<pb::StreamRenditionsResponse>* StorefrontService::StreamRenditions(
     Context* context, const pb::StreamRenditionsRequest* request) {
   const absl::StatusOr<std::string> token = rpc::BearerToken(*context);
-  auto page = std::make_shared<RenditionPage>(parts_.store, parts_.metrics, *request);
+  auto page =
+      std::make_shared<RenditionPage>(parts_.store, parts_.access, parts_.metrics, *request);
   using Stream = RenditionPage::Stream;
   const auto send = [this, page](Stream& stream) {
     const absl::Status taken =
         parts_.executor.Run([page, at = stream.shared_from_this()] { page->Send(*at); });
     if (!taken.ok()) stream.Finish(taken);
   };
-  auto stream = Stream::Create({.on_room = send, .on_done = {}});
+  auto stream = Stream::Create({.on_room = send, .on_done = {}}, kPageLimits, context);
   absl::Status status = token.status();
   if (status.ok() && !IsKind(request->kind())) status = BadKind();
   if (status.ok() && (request->photos().empty() || request->photos_size() > kMaxStreamed)) {
@@ -324,8 +350,8 @@ grpc::ServerWriteReactor<pb::StreamRenditionsResponse>* StorefrontService::Strea
         stream->Finish(caller.status());
         return;
       }
-      parts_.streams.Add(NameOf(*caller), stream);
-      page->SetCaller(*std::move(caller));
+      parts_.streams.Add(NameOf(*caller), stream, caller->session_key);
+      page->SetToken(token);
       page->Send(*stream);
     });
   }

@@ -128,18 +128,32 @@ grpc::ServerBidiReactor<pb::PublishRequest, pb::PublishResponse>* SyncService::P
           parts_.store, parts_.access, parts_.executor, parts_.metrics, parts_.window_bytes,
           [this](const DeviceCaller& caller, const std::shared_ptr<PublishStream::Stream>& stream) {
             return AdmitPublisher(caller, stream);
-          }},
+          },
+          [this](const std::string& name) { parts_.streams.Finish(name, SessionEnded()); }},
       key.ok() ? *key : "");
   using Stream = PublishStream::Stream;
   auto stream =
-      Stream::Create({.on_message =
-                          [publish](Stream& at, pb::PublishRequest request) {
-                            publish->OnMessage(at, std::move(request));
-                          },
-                      .on_half_close = [publish](Stream& at) { publish->OnHalfClose(at); },
-                      .on_room = [publish](Stream& at) { publish->OnRoom(at); },
-                      .on_done = {}});
-  if (!key.ok()) stream->Finish(key.status());
+      Stream::CreateUnread({.on_message =
+                                [publish](Stream& at, pb::PublishRequest request) {
+                                  publish->OnMessage(at, std::move(request));
+                                },
+                            .on_half_close = [publish](Stream& at) { publish->OnHalfClose(at); },
+                            .on_room = [publish](Stream& at) { publish->OnRoom(at); },
+                            .on_done = {}},
+                           {}, context);
+  absl::Status status = key.status();
+  if (status.ok()) {
+    // Nothing is taken in, however large, from somebody without a key.
+    status = parts_.executor.Run([this, stream, key = *key] {
+      const absl::Status known = parts_.access.CheckDevice(key).status();
+      if (known.ok()) {
+        stream->Continue();
+      } else {
+        stream->Finish(known);
+      }
+    });
+  }
+  if (!status.ok()) stream->Finish(status);
   return stream->reactor();
 }
 
@@ -147,6 +161,7 @@ grpc::ServerWriteReactor<pb::OrderEvent>* SyncService::FollowDeviceOrders(
     grpc::CallbackServerContext* context, const pb::FollowDeviceOrdersRequest* request) {
   const absl::StatusOr<std::string> key = rpc::BearerToken(*context);
   return parts_.feed.Follow(
+      context,
       [this, key, after = request->after_revision()](
           const std::shared_ptr<rpc::Stream>& stream) -> absl::StatusOr<Following> {
         if (!key.ok()) return key.status();

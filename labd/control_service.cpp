@@ -113,7 +113,7 @@ grpc::ServerUnaryReactor* ControlService::GetLabJob(grpc::CallbackServerContext*
 }
 
 grpc::ServerWriteReactor<pb::WatchJobsResponse>* ControlService::WatchJobs(
-    grpc::CallbackServerContext* /*context*/, const pb::WatchJobsRequest* request) {
+    grpc::CallbackServerContext* context, const pb::WatchJobsRequest* request) {
   const absl::Status status = CheckAfterRevision(request->after_revision(), store_.feed());
   if (!status.ok()) {
     const auto refused = rpc::ServerStreamWriter<pb::WatchJobsResponse>::Create({});
@@ -123,7 +123,7 @@ grpc::ServerWriteReactor<pb::WatchJobsResponse>* ControlService::WatchJobs(
   FollowRules rules;
   rules.sees = [](const record::FeedEntry&) { return true; };
   rules.to_message = [this](const JobView& view) { return Message(view); };
-  return JobFollower<pb::WatchJobsResponse>::Start(executor_, store_, streams_,
+  return JobFollower<pb::WatchJobsResponse>::Start(context, executor_, store_, streams_,
                                                    request->after_revision(), std::move(rules));
 }
 

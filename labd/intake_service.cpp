@@ -71,6 +71,17 @@ absl::StatusOr<JobView> IntakeService::JobOf(const std::string& name,
                     "JOB_NOT_FOUND");
 }
 
+absl::StatusOr<JobView> IntakeService::RemovedJobOf(const std::string& name,
+                                                    const std::string& studio,
+                                                    const absl::Status& otherwise) const {
+  const auto ids = rpc::ParseResourceName("jobs/*", name);
+  if (!ids.has_value()) return otherwise;
+  absl::StatusOr<JobView> view = store_.GetRemoved(ids->front());
+  if (!view.ok() && !absl::IsNotFound(view.status())) return view;
+  if (view.ok() && view->job.studio() == studio) return view;
+  return otherwise;
+}
+
 grpc::ServerUnaryReactor* IntakeService::GetLab(grpc::CallbackServerContext* context,
                                                 const pb::GetLabRequest* /*request*/,
                                                 pb::Lab* response) {
@@ -110,7 +121,10 @@ grpc::ServerUnaryReactor* IntakeService::GetJob(grpc::CallbackServerContext* con
   if (!studio.ok()) return rpc::Refuse(context, studio.status());
   return rpc::AnswerOn(executor_, context, response,
                        [this, request, studio = *std::move(studio)]() -> absl::StatusOr<pb::Job> {
-                         const absl::StatusOr<JobView> view = JobOf(request->name(), studio);
+                         absl::StatusOr<JobView> view = JobOf(request->name(), studio);
+                         if (absl::IsNotFound(view.status())) {
+                           view = RemovedJobOf(request->name(), studio, view.status());
+                         }
                          if (!view.ok()) return view.status();
                          return Message(*view);
                        });
@@ -120,7 +134,7 @@ grpc::ServerBidiReactor<pb::UploadOriginalRequest, pb::UploadOriginalResponse>*
 IntakeService::UploadOriginal(grpc::CallbackServerContext* context) {
   absl::StatusOr<std::string> studio = access_.Authenticate(*context);
   if (studio.ok()) {
-    return Upload::Start({store_, spool_, executor_, streams_, received_bytes_},
+    return Upload::Start(context, {store_, spool_, executor_, streams_, received_bytes_},
                          *std::move(studio));
   }
   Upload::Stream::Handlers ignore;
@@ -204,11 +218,28 @@ absl::StatusOr<pb::Job> IntakeService::Cancel(const std::string& name, const std
   return Message(*view);
 }
 
+absl::Status IntakeService::NoteFollowed(const std::string& studio, const std::string& device,
+                                         std::int64_t revision) {
+  if (!rpc::ParseResourceName("studios/*/devices/*", device).has_value()) {
+    return rpc::Error(absl::StatusCode::kInvalidArgument,
+                      "a follower names its device as studios/STUDIO/devices/DEVICE",
+                      "DEVICE_INVALID");
+  }
+  return executor_.Run([this, studio, device, revision] {
+    const absl::Status noted = store_.NoteFollowed(studio, device, revision);
+    // Finished jobs stay longer, that is all.
+    if (!noted.ok()) spdlog::warn("cannot note what {} has heard: {}", device, noted.ToString());
+  });
+}
+
 grpc::ServerWriteReactor<pb::FollowJobsResponse>* IntakeService::FollowJobs(
     grpc::CallbackServerContext* context, const pb::FollowJobsRequest* request) {
   const absl::StatusOr<std::string> studio = access_.Authenticate(*context);
   absl::Status status = studio.status();
   if (status.ok()) status = CheckAfterRevision(request->after_revision(), store_.feed());
+  if (status.ok() && !request->device().empty()) {
+    status = NoteFollowed(*studio, request->device(), request->after_revision());
+  }
   if (!status.ok()) {
     const auto refused = rpc::ServerStreamWriter<pb::FollowJobsResponse>::Create({});
     refused->Finish(status);
@@ -219,7 +250,7 @@ grpc::ServerWriteReactor<pb::FollowJobsResponse>* IntakeService::FollowJobs(
     return entry.studio() == studio && !entry.hidden();
   };
   rules.to_message = [this](const JobView& view) { return Message(view); };
-  return JobFollower<pb::FollowJobsResponse>::Start(executor_, store_, streams_,
+  return JobFollower<pb::FollowJobsResponse>::Start(context, executor_, store_, streams_,
                                                     request->after_revision(), std::move(rules));
 }
 

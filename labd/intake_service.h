@@ -49,6 +49,11 @@ class IntakeService : public pb::LabIntakeService::CallbackService {
   absl::StatusOr<pb::Job> Cancel(const std::string& name, const std::string& studio);
   // The job if it is the studio's; NotFound otherwise.
   absl::StatusOr<JobView> JobOf(const std::string& name, const std::string& studio) const;
+  // The same for one that was removed; `otherwise` if it is none of the studio's either.
+  absl::StatusOr<JobView> RemovedJobOf(const std::string& name, const std::string& studio,
+                                       const absl::Status& otherwise) const;
+  absl::Status NoteFollowed(const std::string& studio, const std::string& device,
+                            std::int64_t revision);
   pb::Job Message(const JobView& view) const;
 
   const LabConfig& config_;

@@ -28,15 +28,16 @@ class JobFollower : public std::enable_shared_from_this<JobFollower<Response>> {
   using Writer = rpc::ServerStreamWriter<Response>;
 
   // Starts a stream that `open` ends when the daemon does.
-  static Writer* Start(rpc::Executor& executor, JobStore& store, rpc::OpenStreams& open,
-                       std::int64_t after, FollowRules rules) {
+  static Writer* Start(grpc::CallbackServerContext* context, rpc::Executor& executor,
+                       JobStore& store, rpc::OpenStreams& open, std::int64_t after,
+                       FollowRules rules) {
     auto follower =
         std::shared_ptr<JobFollower>(new JobFollower(executor, store, after, std::move(rules)));
     typename Writer::Handlers handlers;
     // The stream keeps the follower alive, and it the stream only weakly.
     handlers.on_room = [follower](Writer&) { follower->Schedule(); };
     handlers.on_done = [follower](Writer&) { follower->subscription_.Reset(); };
-    auto stream = Writer::Create(std::move(handlers));
+    auto stream = Writer::Create(std::move(handlers), kLimits, context);
     follower->stream_ = stream;
     open.Add(stream);
     follower->subscription_ =
@@ -49,6 +50,8 @@ class JobFollower : public std::enable_shared_from_this<JobFollower<Response>> {
 
  private:
   static constexpr int kBatch = 64;
+  // Jobs that wait for one follower. What is not taken stays in the store.
+  static constexpr rpc::StreamLimits kLimits{.max_messages = 64, .max_bytes = std::size_t{1} << 20};
 
   JobFollower(rpc::Executor& executor, JobStore& store, std::int64_t after, FollowRules rules)
       : executor_(executor), store_(store), rules_(std::move(rules)), position_(after) {}
@@ -104,6 +107,11 @@ class JobFollower : public std::enable_shared_from_this<JobFollower<Response>> {
       Response response;
       if (rules_.sees(entry)) {
         const absl::StatusOr<JobView> view = store_.Get(entry.job());
+        // Removed since the entry was read: nobody needs it any more.
+        if (absl::IsNotFound(view.status())) {
+          position_ = revision;
+          continue;
+        }
         if (!view.ok()) return view.status();
         *response.mutable_job() = rules_.to_message(*view);
         response.set_revision(revision);

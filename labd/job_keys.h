@@ -23,11 +23,13 @@ inline constexpr std::string_view kFeed = "feed";          // revision → recor
 inline constexpr std::string_view kOpen = "open";          // job → nothing, while it is not over
 inline constexpr std::string_view kNeeds = "needs";        // studio, digest, job → nothing
 inline constexpr std::string_view kPrinters = "printers";  // printer → record::Printer
+inline constexpr std::string_view kFollowed = "followed";  // studio, device → record::Followed
+inline constexpr std::string_view kRemoved = "removed";    // job → record::RemovedJob
 
 inline std::vector<kv::Database::ColumnFamily> ColumnFamilies() {
   std::vector<kv::Database::ColumnFamily> families;
   for (const std::string_view name :
-       {kMeta, kJobs, kItems, kIdentity, kFeed, kOpen, kNeeds, kPrinters}) {
+       {kMeta, kJobs, kItems, kIdentity, kFeed, kOpen, kNeeds, kPrinters, kFollowed, kRemoved}) {
     families.push_back({std::string(name), false});
   }
   return families;
@@ -56,6 +58,10 @@ inline std::string Item(std::string_view job, int line) {
 inline std::string Identity(std::string_view studio, std::string_view order,
                             std::string_view device) {
   return kv::KeyBuilder().Text(studio).Text(order).Text(device).Take();
+}
+
+inline std::string Followed(std::string_view studio, std::string_view device) {
+  return kv::KeyBuilder().Text(studio).Text(device).Take();
 }
 
 inline std::string Feed(std::int64_t revision) {

@@ -5,6 +5,7 @@
 
 #include "google/protobuf/util/time_util.h"
 #include "labd/job_keys.h"
+#include "labd/job_records.h"
 #include "labd/job_rules.h"
 #include "lib/base/check.h"
 #include "lib/base/id.h"
@@ -18,38 +19,6 @@ namespace {
 google::protobuf::Timestamp ToTimestamp(base::WallTime time) {
   return google::protobuf::util::TimeUtil::NanosecondsToTimestamp(
       std::chrono::nanoseconds(time.time_since_epoch()).count());
-}
-
-template <typename Record>
-absl::Status Parse(std::string_view bytes, std::string_view what, Record& record) {
-  if (record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return absl::OkStatus();
-  return absl::DataLossError(base::Concat("the record of ", what,
-                                          " in the lab's store is damaged; restore the lab's state "
-                                          "folder from a backup"));
-}
-
-absl::Status JobNotFound(std::string_view job) {
-  return rpc::Error(absl::StatusCode::kNotFound, base::Concat("there is no job jobs/", job),
-                    "JOB_NOT_FOUND", {{"job", std::string(job)}});
-}
-
-// What a studio asked for, without what the lab did with it.
-std::string AskedFor(const record::Item& item) {
-  record::Item asked;
-  asked.set_line_number(item.line_number());
-  asked.set_product(item.product());
-  asked.set_quantity(item.quantity());
-  asked.set_original_digest(item.original_digest());
-  asked.set_original_size_bytes(item.original_size_bytes());
-  *asked.mutable_edit() = item.edit();
-  if (item.has_print_crop()) *asked.mutable_print_crop() = item.print_crop();
-  return asked.SerializeAsString();
-}
-
-bool SameItems(std::vector<record::Item> a, const std::vector<record::Item>& b) {
-  return std::equal(
-      a.begin(), a.end(), b.begin(), b.end(),
-      [](const record::Item& x, const record::Item& y) { return AskedFor(x) == AskedFor(y); });
 }
 
 // Whether anything that is seen outside differs.
@@ -195,12 +164,9 @@ absl::StatusOr<JobView> JobStore::Create(const NewJob& job) {
     const absl::StatusOr<std::string> known = database_.Get(keys::kIdentity, identity);
     if (known.ok()) {
       absl::StatusOr<JobView> view = Load(*known);
-      if (!view.ok() || SameItems(view->items, job.items)) return view;
-      return rpc::Error(
-          absl::StatusCode::kAlreadyExists,
-          base::Concat("jobs/", *known, " of this order and device has other items; an order that ",
-                       "has changed is a new order"),
-          "JOB_DIFFERS", {{"job", base::Concat("jobs/", *known)}});
+      if (absl::IsNotFound(view.status())) return Remembered(*known, job);
+      if (!view.ok() || AskedFor(view->items) == AskedFor(job.items)) return view;
+      return JobDiffers(*known);
     }
     if (!absl::IsNotFound(known.status())) return known.status();
   }

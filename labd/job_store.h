@@ -69,8 +69,8 @@ class JobStore {
   // Before other threads use the store; an empty one takes it away again.
   void SetListener(Listener listener);
 
-  // The job of this studio, order and device: a new one, or the one there is. AlreadyExists (reason
-  // JOB_DIFFERS) when that one has other items.
+  // The job of this studio, order and device: a new one, or the one there is, or what is known of
+  // the one there was. AlreadyExists (reason JOB_DIFFERS) when that one has other items.
   absl::StatusOr<JobView> Create(const NewJob& job);
 
   // NotFound (reason JOB_NOT_FOUND).
@@ -94,6 +94,17 @@ class JobStore {
       std::int64_t after,
       const std::function<bool(std::int64_t revision, const record::FeedEntry&)>& visit) const;
 
+  // Old jobs; job_retention.cpp.
+  // A device of the studio ("studios/S/devices/D") has made everything up to this revision durable.
+  absl::Status NoteFollowed(std::string_view studio, std::string_view device,
+                            std::int64_t revision);
+  // Removes what is over since before `over_before` and known to be over by its device; returns how
+  // many jobs that were. Of a studio's job its end is remembered, see Create and GetRemoved.
+  absl::StatusOr<int> RemoveOld(base::WallTime over_before);
+  // What is known of a job that was removed: state, revision, and of its items line, product,
+  // quantity and state. NotFound (reason JOB_NOT_FOUND).
+  absl::StatusOr<JobView> GetRemoved(std::string_view job) const;
+
   absl::StatusOr<bool> IsPaused(std::string_view printer) const;
   absl::Status SetPaused(std::string_view printer, bool paused);
 
@@ -112,6 +123,11 @@ class JobStore {
   // Writes what differs between the two; `before` is null for a new job. Lock held.
   absl::StatusOr<JobView> Store(const JobView* before, JobView after, kv::Batch batch);
   absl::Status Commit(JobView& view, kv::Batch batch, bool in_feed);
+  // The answer to a job that was removed and is brought again.
+  absl::StatusOr<JobView> Remembered(std::string_view id, const NewJob& job) const;
+  absl::StatusOr<bool> IsKnownToDevice(const record::Job& job) const;
+  // Lock held.
+  absl::Status Remove(const JobView& view);
 
   kv::Database database_;
   const base::Clock& clock_;

@@ -149,6 +149,7 @@ absl::StatusOr<LabConfig> Read(const base::Config& config) {
   lab.max_original = config.GetSize("limits.max_original");
   lab.spool_limit = config.GetSize("limits.spool");
   lab.spool_keep = config.GetDuration("spool.keep");
+  lab.jobs_keep = config.GetDuration("jobs.keep");
   lab.imaging_worker = config.GetPath("imaging.worker");
   lab.imaging_workers = static_cast<int>(config.GetInt("imaging.workers"));
   lab.imaging_memory = config.GetSize("imaging.memory");
@@ -176,6 +177,8 @@ std::vector<ConfigRow> Rows() {
        "Most that originals and pages may take."},
       {"spool.keep", ConfigType::kDuration, "168h", "0s..",
        "How long originals and pages stay after their job is over, for reprints."},
+      {"jobs.keep", ConfigType::kDuration, "30d", "1h..",
+       "How long finished jobs are kept, at least; their studio has to know that they are."},
       {"imaging.worker", ConfigType::kPath, "", "", "The image worker; empty: beside the program."},
       {"imaging.workers", ConfigType::kInt, "0", "0..256",
        "Pictures rendered at once; 0: one per core."},

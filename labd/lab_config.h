@@ -39,6 +39,7 @@ struct LabConfig {
   std::uint64_t max_original = 0;
   std::uint64_t spool_limit = 0;
   std::chrono::milliseconds spool_keep{0};
+  std::chrono::milliseconds jobs_keep{0};
   std::filesystem::path imaging_worker;  // empty: beside the program
   int imaging_workers = 0;               // 0: one for each core
   std::uint64_t imaging_memory = 0;

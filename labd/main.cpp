@@ -113,7 +113,7 @@ absl::Status Run(const LabConfig& config, base::RunningProgram& program) {
     endpoints["metrics"] = *exposed;
   }
   queue.Start();
-  const SpoolCleaner cleaner(**store, **spool, clock, config.spool_keep);
+  const SpoolCleaner cleaner(**store, **spool, clock, config.spool_keep, config.jobs_keep);
   if (absl::Status written = rpc::WriteEndpoints(config.state, endpoints); !written.ok()) {
     return written;
   }

@@ -389,6 +389,11 @@ bool PrinterWorker::End(const ItemKey& key, const PrintOutcome& outcome, int tri
   const bool settled = Settle(
       key,
       [&](record::Item& now) {
+        // Stored at an earlier try, of which only the job's own last step failed.
+        if (now.state() != pb::ITEM_STATE_PRINTING) {
+          item = now;
+          return absl::OkStatus();
+        }
         switch (outcome.result) {
           case PrintResult::kPrinted:
             now.set_copies_done(now.copies_done() + copies);

@@ -119,6 +119,8 @@ absl::Status Spool::CheckRoom(std::uint64_t bytes) const {
 }
 
 absl::StatusOr<Spool::Reservation> Spool::Reserve(std::uint64_t bytes) {
+  // One after the other: two that each find room may not have it together.
+  const std::lock_guard lock(reserve_mutex_);
   if (absl::Status room = CheckRoom(bytes); !room.ok()) return room;
   bytes_ += bytes;
   return Reservation(this, bytes);

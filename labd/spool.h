@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -67,8 +68,10 @@ class Spool {
       const;
   absl::Status ForEachPage(const std::function<void(const std::string& item)>& visit) const;
 
-  // Of originals and pages, uploads under way included. A digest that turned out wrong can make it
-  // too large until Recount.
+  // An upload has removed bytes that it found there.
+  void Forget(std::uint64_t bytes) { Subtract(bytes); }
+
+  // Of originals and pages, uploads under way included.
   std::uint64_t bytes() const { return bytes_.load(); }
   // Counts again what is there. Not while uploads run.
   absl::Status Recount();
@@ -80,6 +83,7 @@ class Spool {
 
   const std::filesystem::path folder_;
   const std::uint64_t limit_bytes_;
+  std::mutex reserve_mutex_;
   std::atomic<std::uint64_t> bytes_ = 0;
 };
 

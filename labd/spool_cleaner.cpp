@@ -70,11 +70,24 @@ void CleanSpool(JobStore& store, Spool& spool, const base::Clock& clock,
     spdlog::info("removed {} originals and pages that are no longer needed", removed);
 }
 
+void RemoveOldJobs(JobStore& store, const base::Clock& clock, std::chrono::milliseconds keep) {
+  const absl::StatusOr<int> removed =
+      store.RemoveOld(clock.WallNow() - std::chrono::duration_cast<base::WallTime::duration>(keep));
+  if (!removed.ok()) {
+    spdlog::error("cannot remove old jobs: {}", base::ToStd(removed.status().message()));
+  } else if (*removed > 0) {
+    spdlog::info("removed {} jobs that are finished and old", *removed);
+  }
+}
+
 SpoolCleaner::SpoolCleaner(JobStore& store, Spool& spool, const base::Clock& clock,
-                           std::chrono::milliseconds keep)
-    : thread_([&store, &spool, &clock, keep](const std::stop_token& stop) {
+                           std::chrono::milliseconds keep_spool,
+                           std::chrono::milliseconds keep_jobs)
+    : thread_([&store, &spool, &clock, keep_spool, keep_jobs](const std::stop_token& stop) {
         do {
-          CleanSpool(store, spool, clock, keep);
+          // First: what no job needs any more goes in the same pass.
+          RemoveOldJobs(store, clock, keep_jobs);
+          CleanSpool(store, spool, clock, keep_spool);
         } while (base::WaitFor(stop, std::chrono::hours(1)));
       }) {}
 

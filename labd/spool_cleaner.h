@@ -15,12 +15,15 @@ namespace proofline::lab {
 void CleanSpool(JobStore& store, Spool& spool, const base::Clock& clock,
                 std::chrono::milliseconds keep);
 
-// Cleans at once and then every hour, on a thread of its own, until it goes. What it is made of
+// Removes the records of jobs that are over for a set time. One pass, as above.
+void RemoveOldJobs(JobStore& store, const base::Clock& clock, std::chrono::milliseconds keep);
+
+// Does both at once and then every hour, on a thread of its own, until it goes. What it is made of
 // must outlive it.
 class SpoolCleaner {
  public:
   SpoolCleaner(JobStore& store, Spool& spool, const base::Clock& clock,
-               std::chrono::milliseconds keep);
+               std::chrono::milliseconds keep_spool, std::chrono::milliseconds keep_jobs);
 
  private:
   std::jthread thread_;

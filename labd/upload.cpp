@@ -32,6 +32,11 @@ absl::Status WithReason(const absl::Status& status, const transfer::FileReceiver
           base::Concat("the lab's disk is full; try again in some minutes (", words, ")"),
           "DISK_FULL");
     case StatusCode::kDataLoss:
+      if (receiver == nullptr || !receiver->wrong_digest()) {
+        return rpc::Error(StatusCode::kUnavailable,
+                          base::Concat("the lab's disk fails; call the lab (", words, ")"),
+                          "DISK_FAILED");
+      }
       return rpc::Error(StatusCode::kDataLoss,
                         "what came is not the original of that digest; send it again from the "
                         "beginning",
@@ -65,24 +70,32 @@ absl::Status CheckNeeded(const JobView& view, const pb::UploadStart& start) {
                                 needs->original_size_bytes(), " bytes, not ", start.size_bytes()),
                    "SIZE_INVALID");
   }
-  if (view.job.state() == pb::JOB_STATE_CANCELLED) {
+  if (IsFinal(view.job.state())) {
     return rpc::Error(StatusCode::kFailedPrecondition,
-                      base::Concat(start.job(), " has been cancelled"), "JOB_OVER");
+                      base::Concat(start.job(), " is ", InWords(view.job.state()),
+                                   " and needs no originals any more"),
+                      "JOB_OVER");
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-Upload::Stream* Upload::Start(const UploadParts& parts, std::string studio) {
+Upload::Stream* Upload::Start(grpc::CallbackServerContext* context, const UploadParts& parts,
+                              std::string studio) {
   auto upload = std::shared_ptr<Upload>(new Upload(parts, std::move(studio)));
+  // The end of an upload syncs what has come, which is not for gRPC's threads: the last reference
+  // goes to the executor.
+  auto held = std::make_shared<std::shared_ptr<Upload>>(std::move(upload));
   Stream::Handlers handlers;
-  handlers.on_message = [upload](Stream& stream, pb::UploadOriginalRequest request) {
-    upload->Post(stream, std::move(request));
+  handlers.on_message = [held](Stream& stream, pb::UploadOriginalRequest request) {
+    (*held)->Post(stream, std::move(request));
   };
-  handlers.on_half_close = [upload](Stream& stream) { upload->Post(stream, std::nullopt); };
-  const std::shared_ptr<Stream> stream = Stream::Create(std::move(handlers));
-  upload->stream_ = stream;
+  handlers.on_half_close = [held](Stream& stream) { (*held)->Post(stream, std::nullopt); };
+  handlers.on_done = [held, &executor = parts.executor](Stream&) {
+    executor.Run([last = std::move(*held)]() mutable { last.reset(); }).IgnoreError();
+  };
+  const std::shared_ptr<Stream> stream = Stream::Create(std::move(handlers), {}, context);
   parts.streams.Add(stream);
   return stream.get();
 }
@@ -91,9 +104,14 @@ Upload::~Upload() { Drop(); }
 
 void Upload::Drop() {
   if (receiver_.has_value() && !receiver_->complete()) receiver_->Sync().IgnoreError();
-  if (receiver_.has_value()) {
+  if (was_wrong_) {
+    // Nothing of it is there any more, not even what was when the call began.
+    reservation_.Keep(0);
+    parts_.spool.Forget(static_cast<std::uint64_t>(first_byte_));
+  } else if (receiver_.has_value()) {
     reservation_.Keep(static_cast<std::uint64_t>(receiver_->written_bytes() - first_byte_));
   }
+  was_wrong_ = false;
   receiver_.reset();
 }
 
@@ -175,6 +193,7 @@ absl::Status Upload::Take(Stream& stream, const pb::UploadChunk& chunk) {
 
 absl::Status Upload::Complete(Stream& stream) {
   const absl::Status finished = receiver_->Finish();
+  was_wrong_ = receiver_->wrong_digest();
   if (!finished.ok()) return WithReason(finished, &*receiver_);
   base::KillPoint("lab.upload.complete");
   done_ = true;

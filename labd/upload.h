@@ -36,7 +36,8 @@ class Upload : public std::enable_shared_from_this<Upload> {
   static constexpr std::size_t kMaxChunk = std::size_t{4} << 20;
 
   // `studio` is who calls.
-  static Stream* Start(const UploadParts& parts, std::string studio);
+  static Stream* Start(grpc::CallbackServerContext* context, const UploadParts& parts,
+                       std::string studio);
   ~Upload();
 
  private:
@@ -54,12 +55,12 @@ class Upload : public std::enable_shared_from_this<Upload> {
 
   const UploadParts parts_;
   const std::string studio_;
-  std::weak_ptr<Stream> stream_;
   std::optional<transfer::FileReceiver> receiver_;
   Spool::Reservation reservation_;
   std::int64_t first_byte_ = 0;  // what was there when the call began
   std::int64_t told_ = -1;
   bool done_ = false;
+  bool was_wrong_ = false;  // the receiver has thrown away all it had
 };
 
 }  // namespace proofline::lab

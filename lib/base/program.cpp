@@ -62,8 +62,7 @@ std::stop_token RunningProgram::token() const { return shutdown_->token(); }
 void RunningProgram::Request(std::string_view reason) { shutdown_->Request(reason); }
 
 void RunningProgram::Serve(const Hooks& hooks) {
-  const auto status = [&] { return hooks.status ? hooks.status() : std::string("running"); };
-  service_.Ready(status());
+  service_.Ready(StatusLine(hooks));
   const std::stop_token end = token();
   while (!end.stop_requested()) {
     bool hangup = false;
@@ -81,16 +80,27 @@ void RunningProgram::Serve(const Hooks& hooks) {
     if (hangup) {
       service_.Reloading();
       Reload(hooks);
-      service_.Ready(status());
+      service_.Ready(StatusLine(hooks));
     }
     if (service_.alive_interval() > Duration::zero()) {
       FeedWatchdog(hooks);
-      service_.Status(stuck_.empty() ? status() : Concat(stuck_, " does not get on"));
+      service_.Status(StatusLine(hooks));
     }
   }
   const std::string reason = shutdown_->Wait();
   service_.Stopping(Concat("stopping: ", reason));
   spdlog::info("stopping: {}", reason);
+}
+
+std::string RunningProgram::StatusLine(const Hooks& hooks) const {
+  std::string line = !stuck_.empty() ? Concat(stuck_, " does not get on")
+                     : hooks.status  ? hooks.status()
+                                     : "running";
+  // A reload cannot fail for the service manager; whoever asks it for the status learns it here.
+  if (!refused_config_.empty()) {
+    line += Concat("; the configuration stays as it was: ", refused_config_);
+  }
+  return line;
 }
 
 void RunningProgram::FeedWatchdog(const Hooks& hooks) {
@@ -108,9 +118,11 @@ void RunningProgram::Reload(const Hooks& hooks) {
   absl::Status status = read.status();
   if (status.ok() && hooks.reload) status = hooks.reload(config_file_);
   if (!status.ok()) {
-    spdlog::error("SIGHUP: the configuration stays as it was: {}", ToStd(status.message()));
+    refused_config_ = ToStd(status.message());
+    spdlog::error("SIGHUP: the configuration stays as it was: {}", refused_config_);
     return;
   }
+  refused_config_.clear();
   std::vector<std::string> applied = ChangedKeys(current_, *read);
   std::erase_if(applied, [&](const std::string& key) { return !IsLive(program_, key); });
   // What needs a restart is compared with what runs, so that it is said until it is done.

@@ -82,6 +82,8 @@ class RunningProgram {
  private:
   void Reload(const Hooks& hooks);
   void FeedWatchdog(const Hooks& hooks);
+  // One line for the service manager.
+  std::string StatusLine(const Hooks& hooks) const;
 
   const Program& program_;
   const std::filesystem::path config_file_;
@@ -93,6 +95,8 @@ class RunningProgram {
   std::condition_variable_any hung_up_;
   bool hangup_ = false;
   std::string stuck_;
+  // Why the configuration that is in the file is not the one in force.
+  std::string refused_config_;
   std::unique_ptr<Shutdown> shutdown_;
 };
 

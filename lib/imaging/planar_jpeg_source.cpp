@@ -124,12 +124,6 @@ PixelSize PlanarJpegSource::size() const {
 
 bool PlanarJpegSource::is_grey() const { return decoder_->info.num_components == 1; }
 
-bool PlanarJpegSource::has_little_colour() const {
-  const jpeg_component_info* parts = decoder_->info.comp_info;
-  return is_grey() || (parts[0].h_samp_factor == 2 * parts[1].h_samp_factor &&
-                       parts[0].v_samp_factor == 2 * parts[1].v_samp_factor);
-}
-
 bool PlanarJpegSource::Decode(int eighths, DecodedPlanes& decoded) {
   if (!decoder_->ChooseScale(eighths)) return false;
   const jpeg_decompress_struct& info = decoder_->info;

@@ -43,8 +43,6 @@ class PlanarJpegSource {
   // As stored.
   PixelSize size() const;
   bool is_grey() const;
-  // Whether chroma has half of luma's samples both ways, or there is none.
-  bool has_little_colour() const;
   // The embedded colour profile, or nothing.
   const std::string& profile() const { return profile_; }
 

@@ -78,7 +78,7 @@ class Graphs {
   }
 
  private:
-  static constexpr std::size_t kMost = 24;
+  static constexpr std::size_t kMost = 64;
   struct Entry {
     Resampling resampling;
     Graph graph;

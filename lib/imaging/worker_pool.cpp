@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -386,13 +387,20 @@ absl::StatusOr<PrintRendering> WorkerPool::RenderPrint(int original_fd, const Pr
                         .facts = *std::move(facts)};
 }
 
-absl::StatusOr<ImageFacts> WorkerPool::Inspect(int original_fd, const std::stop_token& stop) {
+absl::StatusOr<ImageFacts> WorkerPool::Inspect(int original_fd, const std::stop_token& stop,
+                                               std::string_view sidecar_xmp) {
+  if (sidecar_xmp.size() > kMaxSidecar) {
+    return absl::InvalidArgumentError("the sidecar is larger than any that is read");
+  }
   const absl::StatusOr<std::uint64_t> size =
       CheckOriginal(original_fd, impl_->options().max_file_bytes);
   if (!size.ok()) return size.status();
   wire::Request message;
-  message.mutable_inspect();
-  absl::StatusOr<Answer> answer = impl_->Run(message, original_fd, stop);
+  message.mutable_inspect()->set_sidecar_bytes(sidecar_xmp.size());
+  absl::StatusOr<base::UniqueFd> sidecar = base::UniqueFd();
+  if (!sidecar_xmp.empty()) sidecar = MakeMemoryFile(std::span(&sidecar_xmp, 1));
+  if (!sidecar.ok()) return sidecar.status();
+  absl::StatusOr<Answer> answer = impl_->Run(message, original_fd, stop, sidecar->get());
   if (!answer.ok()) return answer.status();
   return FactsOf(*answer, *size);
 }
@@ -412,13 +420,19 @@ absl::StatusOr<Similarity> WorkerPool::Compare(std::string_view a, std::string_v
 
 absl::StatusOr<std::string> WorkerPool::ContactSheet(const std::vector<std::string>& pictures,
                                                      int columns, int cell_px,
+                                                     const std::vector<std::string>& labels,
                                                      const std::stop_token& stop) {
+  if (!std::all_of(labels.begin(), labels.end(),
+                   [](const std::string& label) { return IsValidUtf8(label); })) {
+    return absl::InvalidArgumentError("a label of the contact sheet is not UTF-8");
+  }
   const std::vector<std::string_view> pieces(pictures.begin(), pictures.end());
   absl::StatusOr<base::UniqueFd> file = MakeMemoryFile(pieces);
   if (!file.ok()) return file.status();
   wire::Request message;
   message.mutable_contact_sheet()->set_columns(columns);
   message.mutable_contact_sheet()->set_cell_px(cell_px);
+  message.mutable_contact_sheet()->mutable_labels()->Assign(labels.begin(), labels.end());
   for (std::string_view piece : pieces) message.add_piece_bytes(piece.size());
   absl::StatusOr<Answer> answer = impl_->Run(message, file->get(), stop);
   if (!answer.ok()) return answer.status();

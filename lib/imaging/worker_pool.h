@@ -87,16 +87,18 @@ class WorkerPool {
                                             const std::stop_token& stop = {});
   absl::StatusOr<PrintRendering> RenderPrint(int original_fd, const PrintRequest& request,
                                              const std::stop_token& stop = {});
-  // Facts only; decodes no pixels.
-  absl::StatusOr<ImageFacts> Inspect(int original_fd, const std::stop_token& stop = {});
+  // Facts only; decodes no pixels. `sidecar_xmp` as in RenditionRequest.
+  absl::StatusOr<ImageFacts> Inspect(int original_fd, const std::stop_token& stop = {},
+                                     std::string_view sidecar_xmp = {});
 
   // Pictures in memory, in any supported format. `b` is scaled to the size of `a`.
   absl::StatusOr<Similarity> Compare(std::string_view a, std::string_view b,
                                      const std::stop_token& stop = {});
   // One JPEG with the pictures in rows of `columns` (1 to 100), each fitted into a square of
-  // `cell_px` (16 to 2000). 1 to 1000 pictures.
+  // `cell_px` (16 to 2000). 1 to 1000 pictures; no labels, or one in UTF-8 below each.
   absl::StatusOr<std::string> ContactSheet(const std::vector<std::string>& pictures, int columns,
-                                           int cell_px, const std::stop_token& stop = {});
+                                           int cell_px, const std::vector<std::string>& labels = {},
+                                           const std::stop_token& stop = {});
 
   Stats stats() const;
   // Process ids of the living workers.

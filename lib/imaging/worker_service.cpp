@@ -15,6 +15,7 @@
 #include "lib/base/text.h"
 #include "lib/imaging/compare.h"
 #include "lib/imaging/contact_sheet.h"
+#include "lib/imaging/metadata.h"
 #include "lib/imaging/render.h"
 #include "lib/imaging/text.h"
 #include "lib/imaging/want_of_memory.h"
@@ -145,9 +146,15 @@ absl::Status DoPrint(const wire::RenderPrint& work, std::string_view file,
   return absl::OkStatus();
 }
 
-absl::Status DoInspect(std::string_view file, const PictureLimits& limits, WorkerAnswer& answer) {
+absl::Status DoInspect(const wire::Inspect& work, std::string_view file, int second_fd,
+                       const PictureLimits& limits, WorkerAnswer& answer) {
+  std::string sidecar;
+  std::uint64_t offset = 0;
+  absl::Status status = TakePart(second_fd, offset, work.sidecar_bytes(), kMaxSidecar, sidecar);
+  if (!status.ok()) return status;
   absl::StatusOr<ImageFacts> facts = Inspect(file, limits);
   if (!facts.ok()) return facts.status();
+  ApplySidecar(sidecar, *facts);
   SetFacts(answer, *std::move(facts), file);
   return absl::OkStatus();
 }
@@ -165,7 +172,9 @@ absl::Status DoCompare(const std::vector<std::string_view>& pieces, const Pictur
 absl::Status DoContactSheet(const wire::ContactSheet& work,
                             const std::vector<std::string_view>& pieces,
                             const PictureLimits& limits, WorkerAnswer& answer) {
-  absl::StatusOr<std::string> sheet = ContactSheet(pieces, work.columns(), work.cell_px(), limits);
+  const std::vector<std::string> labels(work.labels().begin(), work.labels().end());
+  absl::StatusOr<std::string> sheet =
+      ContactSheet(pieces, labels, work.columns(), work.cell_px(), limits);
   if (!sheet.ok()) return sheet.status();
   AddOutput(answer, *std::move(sheet), 0, 0);
   return absl::OkStatus();
@@ -177,7 +186,7 @@ absl::Status Do(const wire::Request& request, std::string_view file, int second_
   if (!pieces.ok()) return pieces.status();
   switch (request.work_case()) {
     case wire::Request::kInspect:
-      return DoInspect(file, limits, answer);
+      return DoInspect(request.inspect(), file, second_fd, limits, answer);
     case wire::Request::kMakeRenditions:
       return DoRenditions(request.make_renditions(), file, second_fd, limits, answer);
     case wire::Request::kRenderPrint:

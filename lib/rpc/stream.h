@@ -15,8 +15,10 @@
 // thread's answer depends on posts to an Executor. Every stream must be returned to gRPC.
 #pragma once
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -25,6 +27,7 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -57,11 +60,24 @@ class Stream {
   virtual void Finish(const absl::Status& status) = 0;
   // Finished, cancelled by the client or by the server's end, or broken.
   virtual bool over() const = 0;
+  // Cancels the call if the client has not taken a message for `longest`: it answers the
+  // connection's pings but does not read, and neither Finish nor what waits would reach it. True if
+  // it did. Streams that were made without their context are left alone. Never blocks.
+  virtual bool CancelIfStuck(std::chrono::steady_clock::time_point now,
+                             std::chrono::steady_clock::duration longest) = 0;
 };
 
-// All open streams of a service, so that they end when the daemon does. Thread-safe.
+// All open streams of a service, so that they end when the daemon does, and when their client no
+// longer reads. Thread-safe.
 class OpenStreams {
  public:
+  // How long a client may leave a message untaken: long enough for the largest one over a bad line.
+  static constexpr std::chrono::seconds kLongestWrite{120};
+
+  explicit OpenStreams(std::chrono::milliseconds longest_write = kLongestWrite);
+  OpenStreams(const OpenStreams&) = delete;
+  OpenStreams& operator=(const OpenStreams&) = delete;
+
   // Remembers the stream until it goes. After FinishAll it is finished at once instead.
   void Add(const std::shared_ptr<Stream>& stream);
   // Finishes all streams, and every one that is added later, with `status`: mostly UNAVAILABLE
@@ -69,9 +85,16 @@ class OpenStreams {
   void FinishAll(const absl::Status& status);
 
  private:
+  // Looks for stuck streams now and then, while there are any streams.
+  void Watch(const std::stop_token& stop);
+
+  const std::chrono::milliseconds longest_write_;
   std::mutex mutex_;
+  std::condition_variable_any added_;
   std::optional<absl::Status> end_;
+  // Those that were finished but have not gone are here, too.
   std::vector<std::weak_ptr<Stream>> streams_;
+  std::jthread watch_;
 };
 
 namespace internal {
@@ -138,6 +161,22 @@ class SendingStream : public Reactor, public Stream, public std::enable_shared_f
     return end_.has_value();
   }
 
+  bool CancelIfStuck(std::chrono::steady_clock::time_point now,
+                     std::chrono::steady_clock::duration longest) final {
+    std::unique_lock lock(mutex_);
+    if (context_ == nullptr || !write_in_flight_ || finished_ || now - write_began_ < longest) {
+      return false;
+    }
+    // Keeps Finish back, and with it OnDone, so that the context stays while it is used.
+    ++starting_;
+    lock.unlock();
+    context_->TryCancel();
+    lock.lock();
+    --starting_;
+    Advance(std::move(lock));
+    return true;
+  }
+
   // Messages taken and not yet written.
   std::size_t waiting() const {
     const std::lock_guard lock(mutex_);
@@ -145,7 +184,8 @@ class SendingStream : public Reactor, public Stream, public std::enable_shared_f
   }
 
  protected:
-  explicit SendingStream(const StreamLimits& limits) : limits_(limits) {}
+  SendingStream(const StreamLimits& limits, grpc::CallbackServerContext* context)
+      : limits_(limits), context_(context) {}
 
   virtual void HandleRoom() = 0;
   virtual void HandleDone() = 0;
@@ -198,6 +238,7 @@ class SendingStream : public Reactor, public Stream, public std::enable_shared_f
     if (write_in_flight_ || finished_) return;
     if (!waiting_.empty()) {
       write_in_flight_ = true;
+      write_began_ = std::chrono::steady_clock::now();
       std::tie(current_, current_bytes_) = std::move(waiting_.front());
       waiting_.pop_front();
       lock.unlock();
@@ -239,12 +280,14 @@ class SendingStream : public Reactor, public Stream, public std::enable_shared_f
   }
 
   const StreamLimits limits_;
+  grpc::CallbackServerContext* const context_;  // may be null
   std::condition_variable_any room_;
   std::deque<std::pair<Response, std::size_t>> waiting_;
   Response current_;  // being written
   std::size_t current_bytes_ = 0;
   std::size_t held_bytes_ = 0;  // of waiting_ and current_
   bool write_in_flight_ = false;
+  std::chrono::steady_clock::time_point write_began_;
   bool room_wanted_ = false;
   int starting_ = 0;
   std::optional<absl::Status> end_;  // asked for by us, or forced by gRPC
@@ -274,11 +317,14 @@ class ServerStreamWriter final
   };
 
   // For Create alone.
-  ServerStreamWriter(Key, Handlers handlers, const StreamLimits& limits)
-      : Base(limits), handlers_(std::move(handlers)) {}
+  ServerStreamWriter(Key, Handlers handlers, const StreamLimits& limits,
+                     grpc::CallbackServerContext* context)
+      : Base(limits, context), handlers_(std::move(handlers)) {}
 
-  static std::shared_ptr<ServerStreamWriter> Create(Handlers handlers, StreamLimits limits = {}) {
-    auto stream = std::make_shared<ServerStreamWriter>(Key(), std::move(handlers), limits);
+  // `context` is the call's own.
+  static std::shared_ptr<ServerStreamWriter> Create(
+      Handlers handlers, StreamLimits limits = {}, grpc::CallbackServerContext* context = nullptr) {
+    auto stream = std::make_shared<ServerStreamWriter>(Key(), std::move(handlers), limits, context);
     stream->KeepAlive(stream);
     return stream;
   }
@@ -321,15 +367,24 @@ class BidiStream final
   };
 
   // For Create alone.
-  BidiStream(Key, Handlers handlers, const StreamLimits& limits)
-      : Base(limits), handlers_(std::move(handlers)) {}
+  BidiStream(Key, Handlers handlers, const StreamLimits& limits,
+             grpc::CallbackServerContext* context)
+      : Base(limits, context), handlers_(std::move(handlers)) {}
 
-  // Reads the first request at once.
-  static std::shared_ptr<BidiStream> Create(Handlers handlers, StreamLimits limits = {}) {
-    PROOFLINE_CHECK(handlers.on_message, "a bidirectional stream needs a handler for requests");
-    auto stream = std::make_shared<BidiStream>(Key(), std::move(handlers), limits);
-    stream->KeepAlive(stream);
+  // Reads the first request at once. `context` is the call's own.
+  static std::shared_ptr<BidiStream> Create(Handlers handlers, StreamLimits limits = {},
+                                            grpc::CallbackServerContext* context = nullptr) {
+    auto stream = CreateUnread(std::move(handlers), limits, context);
     stream->Continue();
+    return stream;
+  }
+
+  // The same, but nothing is read before Continue(): for those who first want to know who calls.
+  static std::shared_ptr<BidiStream> CreateUnread(Handlers handlers, StreamLimits limits = {},
+                                                  grpc::CallbackServerContext* context = nullptr) {
+    PROOFLINE_CHECK(handlers.on_message, "a bidirectional stream needs a handler for requests");
+    auto stream = std::make_shared<BidiStream>(Key(), std::move(handlers), limits, context);
+    stream->KeepAlive(stream);
     return stream;
   }
 

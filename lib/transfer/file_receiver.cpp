@@ -116,6 +116,7 @@ struct FileReceiver::State {
   std::int64_t written = 0;
   std::int64_t committed = 0;
   bool complete = false;
+  bool wrong_digest = false;
   absl::Status broken;  // not OK: every call answers with it
 
   std::filesystem::path part() const { return PartPath(folder, digest); }
@@ -265,6 +266,7 @@ std::int64_t FileReceiver::committed_bytes() const { return state_->committed; }
 std::int64_t FileReceiver::written_bytes() const { return state_->written; }
 std::int64_t FileReceiver::size_bytes() const { return state_->size; }
 bool FileReceiver::complete() const { return state_->complete; }
+bool FileReceiver::wrong_digest() const { return state_->wrong_digest; }
 
 absl::Status FileReceiver::Write(std::int64_t offset, std::string_view data) {
   State& state = *state_;
@@ -314,6 +316,7 @@ absl::Status FileReceiver::Finish() {
   if (digest != state.digest) {
     ::unlink(state.part().c_str());
     state.fd.Reset();
+    state.wrong_digest = true;
     state.broken = absl::DataLossError(
         base::Concat("the ", state.size, " bytes received have digest ", digest.hex(), " and not ",
                      state.digest.hex(), "; send the file anew"));

@@ -66,6 +66,9 @@ class FileReceiver {
   std::int64_t written_bytes() const;
   std::int64_t size_bytes() const;
   bool complete() const;
+  // What came was not the file of that digest, and has been removed: tells this DataLoss from that
+  // of a disk that fails.
+  bool wrong_digest() const;
 
   // Appends. Syncs by itself every sync_bytes and when the last byte is there.
   // - OutOfRange: `offset` is not written_bytes(). Nothing is written; what there was is synced, so

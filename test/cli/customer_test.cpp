@@ -23,6 +23,7 @@ class FakeStorefront : public v1::StorefrontService::Service {
   std::atomic<int> create_calls = 0;
   std::atomic<int> fail_first = 0;
   bool damaged = false;
+  std::string title = "Summer Party";
   std::atomic<int> streamed = 0;
 
  private:
@@ -77,7 +78,7 @@ class FakeStorefront : public v1::StorefrontService::Service {
                              v1::ListGalleriesResponse* response) override {
     v1::Gallery& gallery = *response->add_galleries();
     gallery.set_name(kGallery);
-    gallery.set_title("Summer Party");
+    gallery.set_title(title);
     return Check(*context);
   }
 
@@ -213,6 +214,22 @@ TEST_CASE("renditions are fetched into files, checked, and not fetched twice") {
   CHECK(shop.Run({"fetch", "g1/p1", "--into", fresh}).exit_code == 1);
   CHECK_FALSE(std::filesystem::exists(fresh / "p1-proof.jpg"));
   CHECK(shop.Run({"fetch", "g1", "--kind", "original"}).exit_code == 2);
+}
+
+TEST_CASE("a gallery is found by its title though that looks like an identifier, or has slashes") {
+  Shop shop;
+  REQUIRE(shop.SignIn().exit_code == 0);
+  for (const char* title : {"summer", "School / 3b"}) {
+    shop.store.title = title;
+    INFO(title);
+    CHECK(shop.Run({"photos", title}).exit_code == 0);
+    const std::filesystem::path into = shop.folder / "proofs";
+    CHECK(shop.Run({"fetch", title, "--into", into}).err.find("1 of 2 photos") !=
+          std::string::npos);
+    CHECK(shop.Run({"fetch", title + std::string("/p1"), "--into", into}).exit_code == 0);
+  }
+  CHECK(shop.Run({"photos", "g1"}).exit_code == 0);
+  CHECK(shop.Run({"photos", "winter"}).exit_code == 4);
 }
 
 TEST_CASE("an order names photos and products briefly and is sent again with the same request id") {

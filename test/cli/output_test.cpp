@@ -55,6 +55,18 @@ TEST_CASE("enum values are words and newer ones numbers") {
   CHECK(Word(static_cast<v1::OrderState>(77)) == "77");
 }
 
+TEST_CASE("exposures are fractions where photographers say them so") {
+  CHECK(ExposureText(1.0 / 15) == "1/15 s");
+  CHECK(ExposureText(0.004) == "1/250 s");
+  CHECK(ExposureText(0.3) == "0.3 s");
+  CHECK(ExposureText(2.5) == "2.5 s");
+  CHECK(ExposureText(0).empty());
+  CHECK(CountText(1, "photo", "photos") == "1 photo");
+  CHECK(CountText(0, "photo", "photos") == "0 photos");
+  CHECK(IsUtf8("caf\xc3\xa9"));
+  CHECK_FALSE(IsUtf8("caf\xe9"));
+}
+
 TEST_CASE("sizes are short") {
   CHECK(SizeText(0) == "0 B");
   CHECK(SizeText(999) == "999 B");

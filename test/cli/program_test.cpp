@@ -1,4 +1,8 @@
 // The real program: exit codes and the sentences of a command line that cannot work.
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "lib/base/file.h"
@@ -72,6 +76,21 @@ TEST_CASE("a daemon that does not run is exit code 3 and says how to start it") 
   CHECK(lab.err.find("the lab daemon is not running on " + folder.path().string()) !=
         std::string::npos);
   CHECK(OneLine(lab.err));
+}
+
+TEST_CASE("a state folder that is another user's is told with what to do about it") {
+  if (::geteuid() != 0) return;
+  const TempDir folder;
+  const std::string socket = "unix:" + (folder / "control.sock").string();
+  REQUIRE(rpc::WriteEndpoints(folder.path(), {{"control", socket}}).ok());
+  REQUIRE(::chmod(folder.path().c_str(), 0700) == 0);
+  // Nobody's eyes, for this thread alone.
+  REQUIRE(::syscall(SYS_setresuid, -1, 65534, -1) == 0);
+  const Ran ran = RunCli({"studio", "status", "--state", folder.path()});
+  REQUIRE(::syscall(SYS_setresuid, -1, 0, -1) == 0);
+  CHECK(ran.exit_code == 1);
+  CHECK(ran.err.find("open to the daemon's own user alone") != std::string::npos);
+  CHECK(ran.err.find("sudo -u USER proofline studio") != std::string::npos);
 }
 
 TEST_CASE("a daemon that was killed is exit code 3") {

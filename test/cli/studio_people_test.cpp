@@ -234,6 +234,26 @@ TEST_CASE("the list of each subject is exported as a table that only its owner m
   CHECK(p.studio.subjects.subject_column() == "ID");
 }
 
+TEST_CASE("with --json customers are JSON, beside a table in a file as well") {
+  People p;
+  const std::string file = p.folder / "list.csv";
+  const Ran ran = p.Run({"share", "summer-1", "--each-subject", "--csv", file, "--json"});
+  INFO(ran.err);
+  REQUIRE(ran.exit_code == 0);
+  CHECK(std::count(ran.out.begin(), ran.out.end(), '\n') == 2);
+  CHECK(ran.out.starts_with("{\"customer\":"));
+  CHECK(std::filesystem::exists(file));
+  const std::size_t made = p.studio.customers.size();
+  CHECK(p.Run({"share", "summer-1", "--csv", "-", "--json"}).exit_code == 2);
+  CHECK(p.studio.customers.size() == made);
+  CHECK(p.Run({"customers", "--csv", "-", "--json"}).exit_code == 2);
+  // The report of a dry run is what was asked for.
+  p.studio.report.set_rows(3);
+  CHECK(Has(p.Run({"roster", "-", "--dry-run", "--quiet"}, "x\n").out, "of 3 rows match"));
+  CHECK(p.Run({"roster", "-", "--quiet"}, "x\n").out.empty());
+  CHECK(Has(p.Run({"expire", "s17", "--at", "2001-01-01"}).err, "this time has passed"));
+}
+
 TEST_CASE("customers are revoked and expired by identifier, name, or what they are called") {
   People p;
   CHECK(Has(p.Run({"customers"}).err, "no customers"));

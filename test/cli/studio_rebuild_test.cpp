@@ -38,6 +38,7 @@ TEST_CASE("rebuild asks first, and says what was found") {
   const Ran asked = line.Run({}, "n\n");
   CHECK(asked.exit_code == 2);
   CHECK(asked.err.find("nothing was changed") != std::string::npos);
+  CHECK(line.Run({"--quiet"}, "").err.find("Rebuild it? [y/N]") != std::string::npos);
   CHECK(line.Run({}, "").exit_code == 2);
   CHECK(line.studio.rebuilds == 0);
 

@@ -173,13 +173,16 @@ TEST_CASE("set changes exactly what its flags name, in one call for all") {
 TEST_CASE("set takes lists of keywords, clears fields, and says what is wrong") {
   Line line;
   REQUIRE(line.Run({"set", "Summer/p2", "--keywords", "one, two", "--clear", "caption", "--clear",
-                    "fields.class", "--customer", "K-7", "--and-later"})
+                    "fields.class", "--customer", "K-7", "--copyright", "Ann", "--location", "Rome",
+                    "--and-later"})
               .exit_code == 0);
   const v1::BatchUpdateLocalPhotosRequest batch = line.studio.batches.at(0);
   CHECK(batch.values().metadata().keywords_size() == 2);
   CHECK(batch.values().metadata().keywords(1) == "two");
   CHECK(batch.values().metadata().customer_reference() == "K-7");
-  CHECK(batch.update_mask().paths_size() == 4);
+  CHECK(batch.values().metadata().copyright() == "Ann");
+  CHECK(batch.values().metadata().location() == "Rome");
+  CHECK(batch.update_mask().paths_size() == 6);
   CHECK(batch.and_later());
   REQUIRE(line.Run({"set", "Summer", "--add-keyword", "x", "--remove-keyword", "y"}).exit_code ==
           0);
@@ -219,7 +222,7 @@ TEST_CASE("wait ends when enough is published and nothing is under way") {
   line.studio.statuses.push_back(status);
   CHECK(line.Run({"wait", "--published", "3", "--idle"}).exit_code == 0);
   CHECK(line.Run({"wait"}).exit_code == 0);
-  const Ran gave_up = line.Run({"wait", "--published", "4", "--timeout", "300ms"});
+  const Ran gave_up = line.Run({"wait", "--published", "4", "--timeout", "2s"});
   CHECK(gave_up.exit_code == 5);
   CHECK(gave_up.err.find("3 published") != std::string::npos);
 }

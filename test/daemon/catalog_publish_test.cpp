@@ -111,6 +111,75 @@ TEST_CASE("new metadata is published without renditions, and with them if they w
   CHECK(studio.Pending().at(0).contents.empty());
 }
 
+TEST_CASE("renditions that are on their way are not sent again with new metadata") {
+  Studio studio;
+  studio.Add("a.jpg", "a");
+  studio.RenderAll();
+  const std::string id = studio.At("a.jpg").id();
+  const std::int64_t first = studio.Pending().at(0).sequence;
+  Rename(studio, id, "while it is on its way");
+  std::int64_t second = 0;
+  SECTION("in the same stream, before the host has acknowledged them") {
+    const std::vector<PendingPublish> pending = studio.Pending(first);
+    REQUIRE(pending.size() == 1);
+    CHECK(pending[0].contents.empty());
+    second = pending[0].sequence;
+    SECTION("and it takes them") {
+      REQUIRE(studio.catalog().Acknowledge(second, {}).ok());
+      CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_PUBLISHED) == 1);
+    }
+    SECTION("and it refuses them") {
+      REQUIRE(studio.catalog()
+                  .Acknowledge(second, {{first, {"DIGEST_MISMATCH", "damaged on the way"}},
+                                        {second, {"RENDITION_MISSING", "send them"}}})
+                  .ok());
+      studio.RenderAll();
+      CHECK(studio.Pending(second).at(0).contents.size() == 2);
+    }
+    SECTION("and another stream goes on before them") {
+      REQUIRE(studio.catalog().HostOpened(first - 1).ok());
+      CHECK(studio.Pending(first - 1).at(0).contents.size() == 2);
+    }
+    SECTION("and another stream goes on between them") {
+      REQUIRE(studio.catalog().HostOpened(first).ok());
+      REQUIRE(studio.Pending(first).size() == 1);
+      CHECK(studio.Pending(first)[0].contents.empty());
+    }
+  }
+  SECTION("when the host has them and not the metadata") {
+    REQUIRE(studio.catalog().Acknowledge(first, {}).ok());
+    studio.Open();
+    REQUIRE(studio.Pending(first).size() == 1);
+    CHECK(studio.Pending(first)[0].contents.empty());
+    CHECK(studio.Pending(first)[0].photo.metadata().title() == "while it is on its way");
+    studio.AcknowledgeAll();
+    CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_PUBLISHED) == 1);
+  }
+  SECTION("when the host has refused them") {
+    REQUIRE(studio.catalog().Acknowledge(first, {{first, {"DIGEST_MISMATCH", "damaged"}}}).ok());
+    CHECK(studio.Pending(first).at(0).contents.size() == 2);
+  }
+  SECTION("unless they have become others") {
+    REQUIRE(studio.catalog()
+                .Update(id, "",
+                        [](record::Photo& photo) {
+                          photo.mutable_edit()->set_rotation_degrees(90);
+                          return absl::OkStatus();
+                        })
+                .ok());
+    REQUIRE(studio.catalog().FinishRendered(*studio.Take(), FakeRenditions("b"), true).ok());
+    REQUIRE(studio.catalog().Acknowledge(first, {}).ok());
+    CHECK(studio.Pending(first).at(0).contents.size() == 2);
+  }
+  SECTION("unless they were withdrawn in between") {
+    REQUIRE(studio.catalog().SelectPhotos({id}, record::SELECTION_CHOICE_OUT).ok());
+    REQUIRE(studio.Pending(first).at(0).withdrawal);
+    REQUIRE(studio.catalog().SelectPhotos({id}, record::SELECTION_CHOICE_IN).ok());
+    studio.RenderAll();
+    CHECK(studio.Pending(first).at(0).contents.size() == 2);
+  }
+}
+
 TEST_CASE("a new edit has the photo rendered and sent again") {
   Studio studio;
   studio.Add("a.jpg", "a");

@@ -255,6 +255,67 @@ TEST_CASE("two copies of an original that the host has are two places of its pho
   CHECK(studio.Pending().size() == 1);
 }
 
+TEST_CASE("a catalog restored from an older copy gets back the ids of photos that came after it") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  studio.ask_host = true;
+  const fs::path copy = studio.folder() / "copy";
+  REQUIRE(studio.catalog().database().CopyTo(copy).ok());
+  studio.Add("g/d.jpg", "g/d.jpg");
+  studio.RenderAll();
+  studio.AcknowledgeAll();
+  const std::string id = studio.At("g/d.jpg").id();
+  const std::int64_t last = studio.catalog().last_sequence();
+  shoot.told = Told(studio);
+  studio.Close();
+  fs::remove_all(studio.folder() / "catalog");
+  fs::rename(copy, studio.folder() / "catalog");
+  studio.Open();
+  CHECK(studio.catalog().phase() == record::CATALOG_PHASE_WHOLE);
+  const bool found_first = GENERATE(true, false);
+  if (found_first) studio.Record({"g/d.jpg"});
+  studio.RenderAll();
+  // Nothing may be sent before the host has been asked.
+  CHECK_FALSE(studio.catalog().HostOpened(last).ok());
+  REQUIRE(studio.catalog().phase() == record::CATALOG_PHASE_ASKING);
+  Tell(studio, shoot.told);
+  REQUIRE(studio.catalog().FinishRemembering(4).ok());
+  if (!found_first) studio.Record({"g/d.jpg"});
+  studio.RenderAll();
+  REQUIRE(studio.catalog().HostOpened(last).ok());
+  CHECK(studio.At("g/d.jpg").id() == id);
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 0);
+  const std::vector<PendingPublish> pending = studio.Pending(last);
+  REQUIRE(pending.size() == 1);
+  CHECK(pending[0].contents.empty());
+  CHECK(pending[0].photo.name().ends_with(id));
+}
+
+TEST_CASE("a pair gets back its id although its RAW file was rendered before its JPEG was found") {
+  Studio studio;
+  studio.Add("g/1.CR2", "raw");
+  studio.Add("g/1.JPG", "jpeg");
+  studio.RenderAll();
+  studio.AcknowledgeAll();
+  const std::string id = studio.At("g/1.JPG").id();
+  const Photos told = Told(studio);
+  Lose(studio);
+  const bool told_first = GENERATE(true, false);
+  if (told_first) Tell(studio, told);
+  studio.Record({"g/1.CR2"});
+  studio.RenderAll();
+  if (!told_first) Tell(studio, told);
+  studio.Record({"g/1.JPG"});
+  studio.RenderAll();
+  studio.RenderAll();
+  CHECK(studio.At("g/1.JPG").id() == id);
+  CHECK(studio.At("g/1.CR2").id() == id);
+  CHECK(studio.At("g/1.JPG").places(0).path() == studio.path("g/1.JPG"));
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 0);
+  REQUIRE(studio.Pending().size() == 1);
+  CHECK(studio.Pending()[0].contents.empty());
+}
+
 TEST_CASE("customers made before the host was asked open the photos under their old names") {
   Shoot shoot;
   Studio& studio = shoot.studio;

@@ -17,13 +17,14 @@ namespace proofline::studio::test {
 
 class Control {
  public:
-  Control()
+  // `pool` makes contact sheets.
+  explicit Control(imaging::WorkerPool* pool = nullptr)
       : book(OpenBook(studio)),
         ingest({std::chrono::milliseconds(20), std::chrono::seconds(1)}, studio.catalog()),
         watcher({{studio.root()}}, ingest),
         publisher(grpc::CreateChannel("127.0.0.1:1", grpc::InsecureChannelCredentials()),
                   "the host", studio.catalog(), metrics),
-        service({studio.catalog(), *book, ingest, watcher, publisher}) {
+        service({studio.catalog(), *book, ingest, watcher, publisher, pool}) {
     rpc::ServerOptions options;
     options.addresses = {"unix:" + (studio.folder() / "control.sock").string()};
     absl::StatusOr<std::unique_ptr<rpc::Server>> started = rpc::Server::Start(options, {&service});

@@ -243,6 +243,26 @@ TEST_CASE("a file that grows is one photo, recorded when it has come to rest") {
   CHECK(Photos(line) == 1);
 }
 
+TEST_CASE("a RAW file waits for the picture beside it while that is being written") {
+  Line line;
+  WriteFile(line.studio.path("1.CR2"), "the RAW file, which is whole");
+  {
+    std::ofstream file(line.studio.path("1.JPG"), std::ios::binary);
+    for (int i = 0; i < 40; ++i) {
+      file << std::string(1000, 'x') << std::flush;
+      std::mutex mutex;
+      std::unique_lock lock(mutex);
+      std::condition_variable().wait_for(lock, std::chrono::milliseconds(5));
+    }
+  }
+  CHECK(Eventually([&] { return line.Known("1.CR2") && line.Known("1.JPG"); }));
+  line.Rest();
+  CHECK(Photos(line) == 1);
+  // It never had another original.
+  CHECK(line.studio.At("1.CR2").revision() == 1);
+  CHECK(line.studio.At("1.CR2").places(0).path() == line.studio.path("1.JPG"));
+}
+
 TEST_CASE("names of any bytes come through to the catalog and out of it") {
   Line line;
   const std::string folder = "caf\xE9 \xFF\x01";

@@ -384,17 +384,60 @@ TEST_CASE("an original that has changed since it was ordered fails its share and
 TEST_CASE("an original that is gone fails its share with a sentence") {
   Ordering o;
   fs::remove(o.studio.path("g/b.jpg"));
+  o.studio.Record({"g/b.jpg"});
   o.Start();
   REQUIRE(o.HostHears(pb::JOB_STATE_FAILED));
   CHECK(o.LastReport().state_message().find("is not where it was") != std::string::npos);
 }
 
-TEST_CASE("an original that was only touched is sent") {
+TEST_CASE("an original that was only touched is sent, also before it was read again") {
   Ordering o;
   fs::last_write_time(o.studio.path("g/b.jpg"),
                       fs::file_time_type::clock::now() + std::chrono::hours(1));
+  if (GENERATE(true, false)) {
+    o.studio.Record({"g/b.jpg"});
+    REQUIRE(o.studio.Count(pb::LOCAL_PHOTO_STATE_WAITING) == 1);
+  }
   o.Start();
   CHECK(o.HostHears(pb::JOB_STATE_RECEIVED));
+}
+
+TEST_CASE("an order waits for an original that was moved a moment ago, or is away with its disk") {
+  Ordering o;
+  const bool moved = GENERATE(true, false);
+  if (moved) {
+    fs::rename(o.studio.path("g/b.jpg"), o.studio.path("g/c.jpg"));
+  } else {
+    fs::rename(o.studio.root(), o.studio.folder() / "away");
+  }
+  o.Start();
+  REQUIRE(Eventually([&] {
+    const std::lock_guard lock(o.host.mutex);
+    return !o.host.reports.empty() &&
+           o.host.reports.back().state_message().find(
+               moved ? "is being looked for" : "on a disk or share") != std::string::npos;
+  }));
+  if (moved) {
+    o.studio.Record({"g/b.jpg", "g/c.jpg"});
+  } else {
+    fs::rename(o.studio.folder() / "away", o.studio.root());
+  }
+  CHECK(o.HostHears(pb::JOB_STATE_RECEIVED));
+}
+
+TEST_CASE("an ordered RAW file is sent although its JPEG has become the original since") {
+  Ordering o;
+  o.studio.Add("g/r.CR2", "a raw file");
+  o.studio.RenderAll();
+  const std::string id = o.studio.At("g/r.CR2").id();
+  o.host.event = OrderOf(pb::ORDER_STATE_RELEASED, 3, {{id, "a raw file"}});
+  o.studio.Add("g/r.JPG", "the picture");
+  if (GENERATE(true, false)) o.studio.RenderAll();
+  REQUIRE(o.studio.At("g/r.JPG").id() == id);
+  o.Start();
+  REQUIRE(o.HostHears(pb::JOB_STATE_RECEIVED));
+  const std::lock_guard lock(o.lab.mutex);
+  CHECK(o.lab.originals[std::string(base::Sha256Of("a raw file").bytes())] == "a raw file");
 }
 
 TEST_CASE("a lab that refuses the job fails the share with the lab's own words") {

@@ -289,6 +289,40 @@ TEST_CASE("new metadata of many photos costs the records and no rendition") {
   for (const auto& [name, photo] : p.host.photos) CHECK_FALSE(photo.metadata().subject().empty());
 }
 
+TEST_CASE("metadata that changes while renditions are on their way costs no second sending") {
+  constexpr int kPhotos = 20;
+  Publishing p;
+  p.host.hold_acknowledgements = true;
+  p.AddPhotos(0, kPhotos, 20'000);
+  TestServer server(p.host);
+  ProofPublisher publisher(server.Channel(), "the host", p.studio.catalog(), p.metrics);
+  publisher.Start();
+  REQUIRE(Eventually([&] { return p.Host(&Host::renditions) == 2 * kPhotos; }));
+  for (int i = 0; i < kPhotos; ++i) {
+    REQUIRE(p.studio.catalog()
+                .Update(p.studio.At("g/" + std::to_string(i) + ".jpg").id(), "",
+                        [](record::Photo& photo) {
+                          photo.mutable_entered()->set_subject("17");
+                          photo.add_entered_fields("subject");
+                          return absl::OkStatus();
+                        })
+                .ok());
+  }
+  REQUIRE(Eventually([&] { return p.Host(&Host::last) == p.studio.catalog().last_sequence(); }));
+  publisher.Stop();
+  {
+    const std::lock_guard lock(p.host.mutex);
+    CHECK(p.host.renditions == 2 * kPhotos);
+    for (const auto& [name, photo] : p.host.photos) CHECK(photo.metadata().subject() == "17");
+    p.host.hold_acknowledgements = false;
+  }
+  publisher.Start();
+  CHECK(p.AllPublished(kPhotos));
+  publisher.Stop();
+  CHECK(p.host.renditions == 2 * kPhotos);
+  CHECK(p.host.broken.empty());
+}
+
 TEST_CASE("a host that comes late is found, and one that is away is told of in plain words") {
   Publishing p;
   p.AddPhotos(0, 3, 1000);

@@ -125,14 +125,45 @@ TEST_CASE("a file that a worker saw changing goes back to settling, even if it l
   CHECK(r.studio.At("a.tif").ticket() == 0);
 }
 
+std::string Rated(int rating) {
+  return "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF "
+         "xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description "
+         "xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmp:Rating='" +
+         std::to_string(rating) + "'/></rdf:RDF></x:xmpmeta>";
+}
+
+TEST_CASE("rules see what the sidecar says, and decide again when it says something else") {
+  Rendering r;
+  Preferences preferences;
+  SelectionRule rule;
+  rule.rating = *RatingCondition::Parse("<3");
+  rule.sent = false;
+  if (GENERATE(true, false)) rule.renditions = {preferences.thumbnail};
+  preferences.rules = {rule};
+  REQUIRE(r.studio.catalog().UsePreferences(preferences).ok());
+  r.studio.Add("a.xmp", Rated(4));
+  r.studio.Add("a.tif", Tiff(64, 48));
+  r.studio.Add("b.tif", Tiff(64, 49));
+  r.renderer->Start();
+  const auto is = [&](pb::LocalPhotoState state) {
+    return Eventually([&] { return r.studio.At("a.tif").state() == state; });
+  };
+  CHECK(is(pb::LOCAL_PHOTO_STATE_RENDERED));
+  CHECK(Eventually([&] { return r.studio.At("b.tif").state() == pb::LOCAL_PHOTO_STATE_KEPT; }));
+  r.studio.AcknowledgeAll();
+  r.studio.Add("a.xmp", Rated(1) + "\n");
+  CHECK(is(pb::LOCAL_PHOTO_STATE_KEPT));
+  REQUIRE(r.studio.Pending().size() == 1);
+  CHECK(r.studio.Pending()[0].withdrawal);
+  r.studio.AcknowledgeAll();
+  r.studio.Add("a.xmp", Rated(5) + "\n\n");
+  CHECK(is(pb::LOCAL_PHOTO_STATE_RENDERED));
+  CHECK(r.studio.Pending().at(0).contents.size() == 2);
+}
+
 TEST_CASE("what the sidecar says is in the photo's metadata, and follows the sidecar") {
   Rendering r;
-  const auto xmp = [](int rating) {
-    return "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF "
-           "xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description "
-           "xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmp:Rating='" +
-           std::to_string(rating) + "'/></rdf:RDF></x:xmpmeta>";
-  };
+  const auto xmp = Rated;
   r.studio.Add("a.xmp", xmp(3));
   r.studio.Add("a.tif", Tiff(64, 48));
   r.renderer->Start();

@@ -151,5 +151,36 @@ TEST_CASE("a full queue refuses new paths and still hears of those it holds") {
   CHECK(q.Event("/r/d", File(1)));
 }
 
+TEST_CASE("a path that is put off waits for another quiet time, up to the longest time") {
+  Queue q;
+  q.Event("/r/1.CR2", File(5));
+  for (int i = 0; i < 4; ++i) {
+    q.clock.Advance(seconds(2));
+    REQUIRE(q.queue.Due(10).size() == 1);
+    CHECK(q.queue.PutOff("/r/1.CR2"));
+    CHECK(q.queue.Due(10).empty());
+  }
+  q.clock.Advance(seconds(2));
+  CHECK_FALSE(q.queue.PutOff("/r/1.CR2"));
+  CHECK(q.Round(File(5)).size() == 1);
+  CHECK_FALSE(q.queue.PutOff("/r/1.CR2"));
+}
+
+TEST_CASE("the other half of a pair is a held file in the same folder, named alike") {
+  const auto holds = [](const std::string& held, const Reading& reading = File(5)) {
+    Queue q;
+    q.Event(held, reading);
+    return q.queue.HoldsOtherHalf("/r/a/1.CR2");
+  };
+  CHECK(holds("/r/a/1.JPG"));
+  CHECK(holds("/r/a/1.heic"));
+  CHECK_FALSE(holds("/r/a/1.JPG", Reading()));
+  CHECK_FALSE(holds("/r/a/1.xmp"));
+  CHECK_FALSE(holds("/r/a/1.NEF"));
+  CHECK_FALSE(holds("/r/a/10.JPG"));
+  CHECK_FALSE(holds("/r/b/1.JPG"));
+  CHECK_FALSE(holds("/r/a/1.CR2"));
+}
+
 }  // namespace
 }  // namespace proofline::studio

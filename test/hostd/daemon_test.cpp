@@ -104,6 +104,9 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address, const std::
   options.bearer_token = token;
   auto channel = rpc::MakeChannel(options);
   REQUIRE(channel.ok());
+  // As every client of a host: a first attempt to connect that fails is followed by another.
+  REQUIRE(
+      (*channel)->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(20)));
   return *std::move(channel);
 }
 

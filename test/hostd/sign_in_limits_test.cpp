@@ -65,6 +65,13 @@ TEST_CASE("The address of a peer leaves out what one caller can change at will")
   CHECK(AddressOfPeer("ipv6:[2001:db8:1:2:3:4:5:6]:99") !=
         AddressOfPeer("ipv6:[2001:db8:1:9:3:4:5:6]:99"));
   CHECK(AddressOfPeer("ipv6:[::1]:99") == AddressOfPeer("ipv6:[::1]:98"));
+  // Shortened, in gRPC's other spelling, and where zeros are not where they mostly are.
+  CHECK(AddressOfPeer("ipv6:[2001:db8::1]:99") == AddressOfPeer("ipv6:[2001:db8::a:b:c:d]:98"));
+  CHECK(AddressOfPeer("ipv6:%5B2001:db8::1%5D:99") == AddressOfPeer("ipv6:[2001:db8::2]:98"));
+  CHECK(AddressOfPeer("ipv6:[2001:db8:1:2::]:99") == AddressOfPeer("ipv6:[2001:db8:1:2::7]:99"));
+  CHECK(AddressOfPeer("ipv6:[2001:db8:0:1::1]:99") != AddressOfPeer("ipv6:[2001:db8:0:2::1]:99"));
+  // All of the old internet is not one caller.
+  CHECK(AddressOfPeer("ipv6:[::ffff:10.1.2.3]:99") != AddressOfPeer("ipv6:[::ffff:10.1.2.4]:99"));
 }
 
 }  // namespace proofline::host

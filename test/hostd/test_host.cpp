@@ -16,6 +16,9 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address, const std::
   options.bearer_token = token;
   auto channel = rpc::MakeChannel(options);
   REQUIRE(channel.ok());
+  // As every client of a host: a first attempt to connect that fails is followed by another.
+  REQUIRE(
+      (*channel)->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(20)));
   return *std::move(channel);
 }
 
@@ -103,7 +106,6 @@ std::unique_ptr<pb::StorefrontService::Stub> TestHost::SignIn(const pb::Customer
 
 PublishClient::PublishClient(TestHost& host, const std::string& key, const std::string& catalog)
     : stub_(host.Sync(key)) {
-  // As every client of a host: a first attempt to connect that fails is followed by another.
   context_.set_wait_for_ready(true);
   stream_ = stub_->Publish(&context_);
   pb::PublishRequest open;

@@ -1,5 +1,7 @@
 #include "labd/file_printer.h"
 
+#include <set>
+
 #include "lib/base/file.h"
 #include "test/catch.h"
 #include "test/process.h"
@@ -13,6 +15,26 @@ class NoLog : public SubmissionLog {
   absl::Status Record(const record::Submission&) override { return absl::OkStatus(); }
   void Report(const PrinterHealth& health) override { reported = health; }
   PrinterHealth reported;
+};
+
+// Keeps what was stored; the process "dies" when it is to store `dies_at`.
+class CrashLog : public SubmissionLog {
+ public:
+  explicit CrashLog(record::Submission::Step dies_at) : dies_at_(dies_at) {}
+  absl::Status Record(const record::Submission& submission) override {
+    if (submission.step() == dies_at_) {
+      stop.request_stop();
+      return absl::UnavailableError("dead");
+    }
+    stored = submission;
+    return absl::OkStatus();
+  }
+  void Report(const PrinterHealth&) override {}
+  record::Submission stored;
+  std::stop_source stop;
+
+ private:
+  const record::Submission::Step dies_at_;
 };
 
 struct Setup {
@@ -33,6 +55,16 @@ struct Setup {
     return printer.Print(ticket, submission, false, log, {});
   }
 };
+
+// Of what people see in a folder.
+std::set<std::string> Names(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    const std::string name = file.path().filename().string();
+    if (!name.starts_with(".")) names.insert(name);
+  }
+  return names;
+}
 
 TEST_CASE("each copy becomes a file beside a ticket that says what it is") {
   Setup setup;
@@ -57,6 +89,48 @@ TEST_CASE("printing again after a crash gives the same files") {
     files += file.is_regular_file() ? 1 : 0;
   }
   CHECK(files == 3);
+}
+
+TEST_CASE("what was taken from the folder before a crash does not come again") {
+  Setup setup;
+  FilePrinter printer(setup.folder / "out");
+  CrashLog log(record::Submission::STEP_SENT);
+  log.stored.set_copies(2);
+  CHECK(printer.Print(setup.ticket, log.stored, false, log, log.stop.get_token()).result ==
+        PrintResult::kInterrupted);
+  CHECK(Names(setup.folder / "out") == std::set<std::string>{"7-2-1.jpg", "7-2-2.jpg", "7-2.json"});
+  std::filesystem::remove(setup.folder / "out/7-2.json");
+  std::filesystem::remove(setup.folder / "out/7-2-1.jpg");
+  // The crash may as well have come before the second copy was shown.
+  std::filesystem::rename(setup.folder / "out/7-2-2.jpg", setup.folder / "out/.item-a-2.part");
+  CHECK(printer.Print(setup.ticket, log.stored, true, setup.log, {}).result ==
+        PrintResult::kPrinted);
+  CHECK(Names(setup.folder / "out") == std::set<std::string>{"7-2-2.jpg"});
+}
+
+TEST_CASE("what a crash leaves before anything was shown is shown once, all of it") {
+  Setup setup;
+  FilePrinter printer(setup.folder / "out");
+  CrashLog log(record::Submission::STEP_CREATED);
+  log.stored.set_copies(2);
+  printer.Print(setup.ticket, log.stored, false, log, log.stop.get_token());
+  CHECK(Names(setup.folder / "out").empty());
+  CHECK(printer.Print(setup.ticket, log.stored, true, setup.log, {}).result ==
+        PrintResult::kPrinted);
+  CHECK(Names(setup.folder / "out").size() == 3);
+  CHECK_FALSE(std::filesystem::exists(setup.folder / "out/.item-a-mark.part"));
+}
+
+TEST_CASE("an empty folder in the place of the one that was written to is for a person to judge") {
+  Setup setup;
+  FilePrinter printer(setup.folder / "out");
+  CrashLog log(record::Submission::STEP_SENT);
+  log.stored.set_copies(1);
+  printer.Print(setup.ticket, log.stored, false, log, log.stop.get_token());
+  std::filesystem::rename(setup.folder / "out", setup.folder / "unmounted");
+  std::filesystem::create_directory(setup.folder / "out");
+  CHECK(printer.Print(setup.ticket, log.stored, true, setup.log, {}).result ==
+        PrintResult::kUnknown);
 }
 
 TEST_CASE("an order of the same number from another studio overwrites nothing") {

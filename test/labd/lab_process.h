@@ -281,6 +281,9 @@ class LabProcess {
     options.bearer_token = key;
     auto channel = rpc::MakeChannel(options);
     if (!channel.ok()) throw std::runtime_error(std::string(channel.status().message()));
+    // As every client of a lab: a first attempt to connect that fails is followed by another. A lab
+    // that is to die may be dead already: then the calls say so.
+    (*channel)->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(5));
     return *std::move(channel);
   }
 

@@ -115,6 +115,27 @@ std::string PageReference(const fs::path& file, const Rectangle& part, Size page
   return Png(image);
 }
 
+void WriteEdited(const fs::path& file, int rotation_degrees, const Rectangle& part,
+                 const fs::path& out) {
+  VImage image = Upright(file);
+  for (int turned = 0; turned < rotation_degrees; turned += 90) image = image.rot90();
+  const auto pixels = [](double fraction, int all) {
+    return static_cast<int>(std::lround(fraction * all));
+  };
+  const int left = pixels(part.left, image.width());
+  const int top = pixels(part.top, image.height());
+  image = image.crop(left, top, std::min(pixels(part.width, image.width()), image.width() - left),
+                     std::min(pixels(part.height, image.height()), image.height() - top));
+  image.pngsave(out.c_str(), VImage::option()->set("compression", 1));
+}
+
+double ShareOfOthers(const std::string& a, const std::string& b, double levels) {
+  const VImage x = Luma(a);
+  const VImage y = Luma(b);
+  if (x.width() != y.width() || x.height() != y.height()) return 1;
+  return ((x - y).abs() > levels).avg() / 255;
+}
+
 Size SizeOf(const std::string& picture) {
   const VImage image = VImage::new_from_buffer(picture.data(), picture.size(), "");
   return {image.width(), image.height()};

@@ -35,6 +35,15 @@ std::string RenditionReference(const std::filesystem::path& file, int long_edge)
 std::string PageReference(const std::filesystem::path& file, const Rectangle& part, Size page,
                           int border = 0);
 
+// Writes the upright picture, turned clockwise by 0, 90, 180 or 270 degrees, and of that the part,
+// as PNG: what an edit makes of an original.
+void WriteEdited(const std::filesystem::path& file, int rotation_degrees, const Rectangle& part,
+                 const std::filesystem::path& out);
+
+// How many pixels of two pictures of one size differ in luma by more than `levels` of 255, as a
+// fraction; 1 for other sizes.
+double ShareOfOthers(const std::string& a, const std::string& b, double levels);
+
 // The pixels of a JPEG or PNG in memory.
 Size SizeOf(const std::string& picture);
 

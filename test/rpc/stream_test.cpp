@@ -401,4 +401,36 @@ TEST_CASE("clients that hang up at random times break nothing") {
   CHECK(done.count() == made);
 }
 
+TEST_CASE("a client that does not read loses its stream, one that is told nothing keeps it") {
+  TestService service;
+  Counted done;
+  Made<OrderWriter> made;
+  OpenStreams open(std::chrono::milliseconds(400));
+  service.on_follow_with_context = [&](grpc::CallbackServerContext* context) {
+    auto stream = OrderWriter::Create({.on_room = {}, .on_done = [&](auto&) { done.Add(); }},
+                                      {.max_messages = 4, .max_bytes = 64 << 20}, context);
+    open.Add(stream);
+    return made.Put(std::move(stream));
+  };
+  Line line(service);
+  grpc::ClientContext quiet_context;
+  const auto quiet = line.stub->FollowDeviceOrders(&quiet_context, {});
+  const auto silent = made.Get(0);
+  grpc::ClientContext context;
+  const auto reader = line.stub->FollowDeviceOrders(&context, {});
+  const auto stream = made.Get(1);
+  // More than any window holds, and it is finished, too: only cancelling ends it.
+  for (int i = 1; i <= 4; ++i) stream->Send(Event(i, 8 << 20));
+  stream->Finish(absl::OkStatus());
+  CHECK(done.Reaches(1));
+  CHECK(done.count() == 1);
+  CHECK_FALSE(silent->over());
+  CHECK(silent->TrySend(Event(1)) == SendResult::kTaken);
+  pb::OrderEvent event;
+  CHECK(quiet->Read(&event));
+  silent->Finish(absl::OkStatus());
+  CHECK(quiet->Finish().ok());
+  CHECK_FALSE(reader->Finish().ok());
+}
+
 }  // namespace proofline::rpc

@@ -33,6 +33,7 @@ class TestService : public pb::SyncService::CallbackService {
       grpc::CallbackServerContext*, const pb::ReportProgressRequest*, pb::ReportProgressResponse*)>
       on_report;
   std::function<std::shared_ptr<OrderWriter>()> on_follow;
+  std::function<std::shared_ptr<OrderWriter>(grpc::CallbackServerContext*)> on_follow_with_context;
   std::function<std::shared_ptr<PublishStream>()> on_publish;
 
   grpc::ServerUnaryReactor* ReportProgress(grpc::CallbackServerContext* context,
@@ -42,8 +43,9 @@ class TestService : public pb::SyncService::CallbackService {
     return Answer(context, response, absl::StatusOr<pb::ReportProgressResponse>(*response));
   }
   grpc::ServerWriteReactor<pb::OrderEvent>* FollowDeviceOrders(
-      grpc::CallbackServerContext* /*context*/,
+      grpc::CallbackServerContext* context,
       const pb::FollowDeviceOrdersRequest* /*request*/) override {
+    if (on_follow_with_context) return on_follow_with_context(context)->reactor();
     return on_follow()->reactor();
   }
   grpc::ServerBidiReactor<pb::PublishRequest, pb::PublishResponse>* Publish(
