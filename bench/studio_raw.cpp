@@ -92,7 +92,7 @@ void DevelopInFull(const std::string& raw, double& cpu) {
       imaging::DevelopRaw(raw, *header, imaging::RawScale::kFull, 400'000'000);
   if (!pixels.ok()) throw std::runtime_error(std::string(pixels.status().message()));
   const VImage proof = pixels->resize(1600.0 / pixels->width()).copy_memory();
-  static_cast<void>(test::Encoded(imaging::ToSrgb(proof), ".jpg[Q=82,strip]"));
+  static_cast<void>(test::Encoded(imaging::ToSrgb(proof), ".jpg[Q=85,strip]"));
   cpu += OwnCpuSeconds() - start;
 }
 

@@ -29,6 +29,8 @@ VImage Blurred(const VImage& picture) {
   return picture.gaussblur(1.5, VImage::option()->set("precision", VIPS_PRECISION_FLOAT));
 }
 
+}  // namespace
+
 double Ssim(const VImage& a, const VImage& b) {
   const VImage weights = VImage::new_matrixv(3, 1, 0.299, 0.587, 0.114);
   const VImage x = a.recomb(weights).cast(VIPS_FORMAT_FLOAT);
@@ -46,8 +48,6 @@ double Ssim(const VImage& a, const VImage& b) {
                      ((xx + yy + kLuminance) * (variance + kContrast));
   return map.avg();
 }
-
-}  // namespace
 
 absl::StatusOr<Similarity> Compare(std::string_view a, std::string_view b,
                                    const PictureLimits& limits) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vips/vips8>
 
 #include "absl/status/statusor.h"
 #include "lib/imaging/picture.h"
@@ -13,5 +14,9 @@ namespace proofline::imaging {
 // of luma in Gaussian windows (sigma 1.5).
 absl::StatusOr<Similarity> Compare(std::string_view a, std::string_view b,
                                    const PictureLimits& limits);
+
+// The first of these measures, of two pictures of one size in sRGB: of their lightness, with a
+// window of Gaussian weights (sigma 1.5). Throws vips::VError.
+double Ssim(const vips::VImage& a, const vips::VImage& b);
 
 }  // namespace proofline::imaging

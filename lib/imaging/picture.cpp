@@ -14,7 +14,6 @@
 #include "lib/imaging/jpeg_header.h"
 #include "lib/imaging/metadata.h"
 #include "lib/imaging/pixel_steps.h"
-#include "lib/imaging/planar_rendition.h"
 #include "lib/imaging/raw_preview.h"
 #include "lib/imaging/raw_tone.h"
 #include "lib/imaging/vips_runtime.h"
@@ -391,34 +390,45 @@ VImage Picture::RenderStraightened(const RenderPlan& plan) const {
       .copy_memory();
 }
 
+// A hundredth too few is not seen, and many previews lack a few rows of the sensor.
+constexpr double kEnough = 0.98;
+
+bool Picture::HoldsEnough(const Preview& preview, const RenderPlan& plan) const {
+  const double has = static_cast<double>(std::max(preview.stored.width, preview.stored.height)) /
+                     std::max(stored_.width, stored_.height);
+  return has >= std::min(1.0, ScaleOf(plan, stored_)) * kEnough;
+}
+
+RenderPlan Picture::PlanFor(const Preview& preview, const RenderPlan& plan) const {
+  RenderPlan of_preview = plan;
+  of_preview.turn = ThenRotate(preview.turn, (plan.turn.quarters - turn_.quarters) * 90);
+  return of_preview;
+}
+
+std::optional<Picture::JpegSource> Picture::JpegFor(const RenderPlan& plan) const {
+  if (format_ == ImageFormat::kJpeg) return JpegSource{bytes_, plan};
+  for (const Preview& preview : previews_) {
+    if (HoldsEnough(preview, plan)) return JpegSource{preview.jpeg, PlanFor(preview, plan)};
+  }
+  return std::nullopt;
+}
+
 absl::StatusOr<VImage> Picture::RenderPreview(const Preview& preview,
                                               const RenderPlan& plan) const {
   Picture picture(preview.jpeg, ImageFormat::kJpeg);
-  picture.facts_.format = std::string(FormatName(ImageFormat::kJpeg));
   picture.stored_ = preview.stored;
   picture.assumed_ = assumed_;
-  RenderPlan of_preview = plan;
-  of_preview.turn = ThenRotate(preview.turn, (plan.turn.quarters - turn_.quarters) * 90);
-  try {
-    if (std::optional<VImage> made = RenderPlanar(preview.jpeg, picture, of_preview)) return *made;
-  } catch (const vips::VError&) {
-    vips_error_clear();
-  }
-  return picture.Render(of_preview);
+  return picture.Render(PlanFor(preview, plan));
 }
 
 absl::StatusOr<VImage> Picture::RenderRaw(const RenderPlan& plan) const {
-  // A hundredth too few is not seen, and many previews lack a few rows of the sensor.
-  constexpr double kEnough = 0.98;
-  const double needed = std::min(1.0, ScaleOf(plan, stored_)) * kEnough;
   for (const Preview& preview : previews_) {
-    const double has = static_cast<double>(std::max(preview.stored.width, preview.stored.height)) /
-                       std::max(stored_.width, stored_.height);
-    if (has < needed) continue;
+    if (!HoldsEnough(preview, plan)) continue;
     absl::StatusOr<VImage> rendered = RenderPreview(preview, plan);
     if (rendered.ok() || !developable_.ok()) return rendered;
   }
   if (!developable_.ok()) return developable_;
+  const double needed = std::min(1.0, ScaleOf(plan, stored_)) * kEnough;
   const RawScale scale = needed <= 0.5 ? RawScale::kHalf : RawScale::kFull;
   absl::StatusOr<VImage> pixels = DevelopRaw(bytes_, raw_, scale, max_pixels_);
   if (!pixels.ok()) return pixels.status();

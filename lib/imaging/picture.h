@@ -41,6 +41,15 @@ class Picture {
   // What pixels without a profile are.
   AssumedColour assumed_colour() const { return assumed_; }
 
+  // The JPEG that a plan's pixels are in, and the plan for it: the original itself, or of a camera
+  // RAW the smallest preview that has them and shows the same picture. Nothing if there is none. A
+  // view of what this keeps.
+  struct JpegSource {
+    std::string_view bytes;
+    RenderPlan plan;
+  };
+  std::optional<JpegSource> JpegFor(const RenderPlan& plan) const;
+
   // Exactly plan.output pixels, 8 bit sRGB, three bands, in memory. Decodes no more pixels than the
   // plan needs where the format allows that: of a camera RAW the smallest preview that has them and
   // shows the same picture, else half or all of its sensor data developed and made as light as its
@@ -70,6 +79,8 @@ class Picture {
   vips::VImage LoadPiece(const Crop& stored_area, PixelSize output, Crop* loaded_area) const;
   vips::VImage RenderStraight(const RenderPlan& plan) const;
   vips::VImage RenderStraightened(const RenderPlan& plan) const;
+  bool HoldsEnough(const Preview& preview, const RenderPlan& plan) const;
+  RenderPlan PlanFor(const Preview& preview, const RenderPlan& plan) const;
   absl::StatusOr<vips::VImage> RenderPreview(const Preview& preview, const RenderPlan& plan) const;
   absl::StatusOr<vips::VImage> RenderRaw(const RenderPlan& plan) const;
   vips::VImage LikePreview(const vips::VImage& developed) const;

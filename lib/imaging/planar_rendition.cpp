@@ -100,9 +100,11 @@ constexpr int kSharpening = 5;
 class LyingPicture {
  public:
   // False if this way is not for it.
-  bool Open(std::string_view original, const Picture& picture, const RenderPlan& plan) {
-    if (picture.facts().format != "jpeg" || plan.straighten_degrees != 0) return false;
-    source_ = PlanarJpegSource::Open(original);
+  bool Open(const Picture& picture, const RenderPlan& upright_plan) {
+    const std::optional<Picture::JpegSource> jpeg = picture.JpegFor(upright_plan);
+    if (!jpeg || upright_plan.straighten_degrees != 0) return false;
+    const RenderPlan& plan = jpeg->plan;
+    source_ = PlanarJpegSource::Open(jpeg->bytes);
     if (source_ == nullptr) return false;
     // A grey picture's profile is for one band.
     if (source_->is_grey() && !source_->profile().empty()) return false;
@@ -188,8 +190,7 @@ Planes Smaller(const Planes& larger, PixelSize size) {
 
 }  // namespace
 
-std::optional<std::vector<Rendition>> MakePlanarRenditions(std::string_view original,
-                                                           const Picture& picture,
+std::optional<std::vector<Rendition>> MakePlanarRenditions(const Picture& picture,
                                                            const RenditionRequest& request) {
   std::vector<Rendition> renditions(request.specs.size());
   if (std::any_of(request.specs.begin(), request.specs.end(),
@@ -203,7 +204,7 @@ std::optional<std::vector<Rendition>> MakePlanarRenditions(std::string_view orig
                                           request.edit, spec.long_edge_px);
     if (!AreMade(last)) {
       LyingPicture lying;
-      if (!lying.Open(original, picture, plan)) return std::nullopt;
+      if (!lying.Open(picture, plan)) return std::nullopt;
       if (!lying.Decode()) return std::nullopt;
       last = lying.InHalfColour();
     } else if (plan.output != last[0].size()) {
@@ -220,10 +221,9 @@ std::optional<std::vector<Rendition>> MakePlanarRenditions(std::string_view orig
   return renditions;
 }
 
-std::optional<VImage> RenderPlanar(std::string_view original, const Picture& picture,
-                                   const RenderPlan& plan) {
+std::optional<VImage> RenderPlanar(const Picture& picture, const RenderPlan& plan) {
   LyingPicture lying;
-  if (!lying.Open(original, picture, plan) || !lying.Decode()) return std::nullopt;
+  if (!lying.Open(picture, plan) || !lying.Decode()) return std::nullopt;
   return lying.InRgb();
 }
 

@@ -14,16 +14,14 @@
 
 namespace proofline::imaging {
 
-// All renditions of a request. `picture` was opened from `original`. Nothing, if this way is not
+// All renditions of a request; of a camera RAW from its preview. Nothing, if this way is not
 // for the picture, the edit or a watermark, or if the file is damaged in any way: then the general
 // way decides, and finds the words.
-std::optional<std::vector<Rendition>> MakePlanarRenditions(std::string_view original,
-                                                           const Picture& picture,
+std::optional<std::vector<Rendition>> MakePlanarRenditions(const Picture& picture,
                                                            const RenditionRequest& request);
 
 // The same up to the pixels, as Picture::Render gives them: for a picture that something is to be
 // laid on. May throw vips::VError.
-std::optional<vips::VImage> RenderPlanar(std::string_view original, const Picture& picture,
-                                         const RenderPlan& plan);
+std::optional<vips::VImage> RenderPlanar(const Picture& picture, const RenderPlan& plan);
 
 }  // namespace proofline::imaging

@@ -27,10 +27,9 @@ VImage SmallerCopy(const VImage& larger, PixelSize size) {
       .copy_memory();
 }
 
-absl::StatusOr<VImage> RenderAnyWay(std::string_view original, const Picture& picture,
-                                    const RenderPlan& plan) {
+absl::StatusOr<VImage> RenderAnyWay(const Picture& picture, const RenderPlan& plan) {
   try {
-    if (std::optional<VImage> planar = RenderPlanar(original, picture, plan)) return *planar;
+    if (std::optional<VImage> planar = RenderPlanar(picture, plan)) return *planar;
   } catch (const vips::VError&) {
     vips_error_clear();
   }
@@ -68,8 +67,7 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
   Renditions result;
   result.facts = picture->facts();
   ApplySidecar(request.sidecar_xmp, result.facts);
-  if (std::optional<std::vector<Rendition>> made =
-          MakePlanarRenditions(original, *picture, request)) {
+  if (std::optional<std::vector<Rendition>> made = MakePlanarRenditions(*picture, request)) {
     result.renditions = *std::move(made);
     return result;
   }
@@ -81,7 +79,7 @@ absl::StatusOr<Renditions> MakeRenditions(std::string_view original,
     const RenderPlan plan = PlanRendition(picture->upright(), picture->stored_to_upright(),
                                           request.edit, spec.long_edge_px);
     if (last.is_null()) {
-      absl::StatusOr<VImage> rendered = RenderAnyWay(original, *picture, plan);
+      absl::StatusOr<VImage> rendered = RenderAnyWay(*picture, plan);
       if (!rendered.ok()) return rendered.status();
       last = *rendered;
     }

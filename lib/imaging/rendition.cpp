@@ -11,7 +11,7 @@ namespace proofline::imaging {
 
 RenditionSpec ThumbnailSpec() { return {.kind = "thumbnail", .long_edge_px = 320, .quality = 80}; }
 
-RenditionSpec ProofSpec() { return {.kind = "proof", .long_edge_px = 1600, .quality = 82}; }
+RenditionSpec ProofSpec() { return {.kind = "proof", .long_edge_px = 1600, .quality = 85}; }
 
 absl::Status Validate(const RenditionSpec& spec) {
   if (!base::IsValidId(spec.kind)) {

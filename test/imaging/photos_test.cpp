@@ -132,7 +132,7 @@ TEST_CASE("at the usual quality hardly more is lost than JPEG itself takes away"
     const vips::VImage reference = test::ReferenceOf(folder / name, proof.width, proof.height);
     const std::string exact = test::Encoded(reference, ".png");
     const absl::StatusOr<Similarity> best =
-        pool->Compare(exact, test::Encoded(reference, ".jpg[Q=82,strip,subsample_mode=on]"));
+        pool->Compare(exact, test::Encoded(reference, ".jpg[Q=85,strip,subsample_mode=on]"));
     const absl::StatusOr<Similarity> ours = pool->Compare(exact, proof.jpeg);
     REQUIRE(best.ok());
     REQUIRE(ours.ok());

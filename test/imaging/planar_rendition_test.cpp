@@ -33,7 +33,7 @@ std::optional<std::vector<Rendition>> Planar(const std::string& jpeg,
                                              const RenditionRequest& request = Request()) {
   const absl::StatusOr<Picture> picture = Picture::Open(jpeg, {});
   REQUIRE(picture.ok());
-  return MakePlanarRenditions(jpeg, *picture, request);
+  return MakePlanarRenditions(*picture, request);
 }
 
 // With libvips alone.
@@ -203,7 +203,7 @@ TEST_CASE("the small picture is brought from its profile to sRGB") {
     REQUIRE(picture.ok());
     const RenderPlan plan =
         PlanRendition(picture->upright(), picture->stored_to_upright(), {}, 500);
-    const std::optional<VImage> planar = RenderPlanar(jpeg, *picture, plan);
+    const std::optional<VImage> planar = RenderPlanar(*picture, plan);
     REQUIRE(planar.has_value());
     const absl::StatusOr<VImage> general = picture->Render(plan);
     REQUIRE(general.ok());
@@ -281,7 +281,7 @@ TEST_CASE("damaged JPEGs never take the short way to a picture, and never a proc
   const std::string half = whole.substr(0, whole.size() / 2) + "\xFF\xD9";
   const absl::StatusOr<Picture> picture = Picture::Open(half, {});
   REQUIRE(picture.ok());
-  CHECK_FALSE(MakePlanarRenditions(half, *picture, Request()).has_value());
+  CHECK_FALSE(MakePlanarRenditions(*picture, Request()).has_value());
 }
 
 TEST_CASE("limits hold before anything is decoded") {
@@ -309,7 +309,7 @@ TEST_CASE("real photographs come out the same on both ways") {
     REQUIRE(file.ok());
     const absl::StatusOr<Picture> picture = Picture::Open(*file, {});
     if (!picture.ok()) continue;
-    const auto planar = MakePlanarRenditions(*file, *picture, {});
+    const auto planar = MakePlanarRenditions(*picture, {});
     if (!planar) continue;
     ++planar_ones;
     // Noise at the limit of what a proof can show differs most, and colours at the edge of what RGB

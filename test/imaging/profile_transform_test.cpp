@@ -110,7 +110,7 @@ TEST_CASE("a picture with a profile takes the short way") {
   const std::string jpeg = test::JpegOf(tagged, {});
   const absl::StatusOr<Picture> picture = Picture::Open(jpeg, {});
   REQUIRE(picture.ok());
-  CHECK(MakePlanarRenditions(jpeg, *picture, {}).has_value());
+  CHECK(MakePlanarRenditions(*picture, {}).has_value());
 }
 
 }  // namespace

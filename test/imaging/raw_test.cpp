@@ -1,4 +1,5 @@
 // Camera RAW files: previews, and development.
+#include "lib/imaging/planar_rendition.h"
 #include "lib/imaging/render.h"
 #include "test/catch.h"
 #include "test/imaging/raw_pictures.h"
@@ -79,6 +80,25 @@ TEST_CASE("the preview of a RAW is used where it has the pixels") {
                      Proof(raw, 800, crop).jpeg) < 2);
   CHECK(test::DeltaE(Reference(Inverted(scene).extract_area(600, 400, 1200, 800).resize(1.0 / 3)),
                      Proof(raw, 400, crop).jpeg) < 2);
+}
+
+TEST_CASE("a RAW's preview takes the short way, and what has no preview does not") {
+  const VImage scene = RawScene(1800, 1200);
+  for (int orientation : {1, 6}) {
+    const std::string raw =
+        RawFile({.scene = scene, .orientation = orientation, .preview = PreviewOf(scene, 900)});
+    const absl::StatusOr<Picture> picture = Picture::Open(raw, {});
+    REQUIRE(picture.ok());
+    RenditionRequest request;
+    CHECK_FALSE(MakePlanarRenditions(*picture, request).has_value());
+    request.specs = {{.kind = "proof", .long_edge_px = 800, .quality = 95},
+                     {.kind = "thumbnail", .long_edge_px = 200, .quality = 95}};
+    const auto made = MakePlanarRenditions(*picture, request);
+    REQUIRE(made.has_value());
+    const VImage upright = orientation == 6 ? scene.rot90() : scene;
+    CheckPreview(upright, (*made)[0]);
+    CheckPreview(upright, (*made)[1]);
+  }
 }
 
 TEST_CASE("a developed RAW is as light as the preview that customers have seen") {
