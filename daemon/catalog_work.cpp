@@ -40,6 +40,7 @@ void Catalog::Requeue(record::Photo& photo) {
   photo.set_unreadable(false);
   photo.set_ticket(IsMissing(photo) ? 0 : next_ticket_++);
   if (IsMissing(photo) && photo.sequence_withdraws()) return;
+  GiveUpPending(photo);
   // What was to be published is published with the new renditions.
   photo.set_sequence(0);
   photo.set_sequence_withdraws(false);
@@ -237,8 +238,7 @@ absl::StatusOr<bool> Catalog::FinishIfKnown(const RenderTask& task, const base::
     if (twin->has_value()) {
       absl::Status status = MergeInto(transaction, photo, **std::move(twin));
       if (!status.ok()) return status;
-    } else if (!photo.stale() && photo.digest() == digest.bytes() &&
-               photo.renditions_size() > 0) {
+    } else if (!photo.stale() && photo.digest() == digest.bytes() && photo.renditions_size() > 0) {
       // Saved again as it was, or given a new time: nothing to make, perhaps something to send.
       photo.set_ticket(0);
       photo.set_digest_current(true);

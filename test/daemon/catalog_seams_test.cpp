@@ -23,10 +23,10 @@ void Work(Studio& studio) {
     }
     REQUIRE_FALSE(selection.needs_inspection);
     if (selection.renditions.empty()) {
-      REQUIRE(studio.catalog()
-                  .FinishKept(*task, inspected.has_value() ? &*inspected : nullptr,
-                              selection.reason)
-                  .ok());
+      REQUIRE(
+          studio.catalog()
+              .FinishKept(*task, inspected.has_value() ? &*inspected : nullptr, selection.reason)
+              .ok());
       continue;
     }
     task->recipe = selection.Recipe();

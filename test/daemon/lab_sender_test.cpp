@@ -413,9 +413,9 @@ TEST_CASE("an order waits for an original that was moved a moment ago, or is awa
   o.Start();
   REQUIRE(Eventually([&] {
     const std::lock_guard lock(o.host.mutex);
-    return !o.host.reports.empty() && o.host.reports.back().state_message().find(
-                                          moved ? "is being looked for" : "on a disk or share") !=
-                                          std::string::npos;
+    return !o.host.reports.empty() &&
+           o.host.reports.back().state_message().find(
+               moved ? "is being looked for" : "on a disk or share") != std::string::npos;
   }));
   if (moved) {
     o.studio.Record({"g/b.jpg", "g/c.jpg"});
