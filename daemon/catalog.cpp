@@ -178,6 +178,10 @@ absl::Status Catalog::LoadCounts() {
     if (waiting->Valid()) next_ticket_ = keys::NumberFrom(waiting->key()) + 1;
     if (!waiting->status().ok()) return waiting->status();
   }
+  // Before the host has been asked nothing is sent.
+  const bool asked = catalog_.phase() != record::CATALOG_PHASE_REOPENING &&
+                     catalog_.phase() != record::CATALOG_PHASE_ASKING;
+  perhaps_sent_ = asked ? totals_.last_sequence() : totals_.host_sequence();
   // Perhaps none is left of them; whoever looks finds out.
   if (totals_.last_sequence() > totals_.host_sequence()) {
     newest_pending_ = totals_.last_sequence();

@@ -372,6 +372,8 @@ class Catalog {
   // catalog_work.cpp; under the lock.
   void Requeue(record::Photo& photo);
   void QueuePublish(record::Photo& photo, bool with_renditions);
+  // Before the change that waits gives way to another one, or to none.
+  void GiveUpPending(record::Photo& photo) const;
   void Unmake(record::Photo& photo, const std::string& message);
   absl::StatusOr<std::optional<RenderTask>> NextWaiting();
 
@@ -475,6 +477,8 @@ class Catalog {
   std::map<std::uint64_t, Taken> taken_;  // by ticket
   bool waiting_may_exist_ = true;
   std::int64_t newest_pending_ = 0;
+  // No change with a greater sequence was given out to be sent.
+  std::int64_t perhaps_sent_ = 0;
   // Renditions on their way to the host in the open stream: photo → sequence of the change that
   // brings them. A newer change of the photo need not bring them again.
   std::map<std::string, std::int64_t> carried_;

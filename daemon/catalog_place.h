@@ -53,9 +53,9 @@ inline bool IsAtHost(const record::Photo& photo) {
   return photo.offered() || (photo.published_sequence() != 0 && !photo.withdrawn());
 }
 
-// The host cannot know its id.
+// The host cannot know its id. Not for photos with a change that waits to be published.
 inline bool IsUnknownToHost(const record::Photo& photo) {
-  return !photo.offered() && photo.published_sequence() == 0;
+  return !photo.offered() && photo.published_sequence() == 0 && photo.sequence() == 0;
 }
 
 // The selection keeps it from the host, and nothing is about to be made of it.

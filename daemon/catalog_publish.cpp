@@ -38,7 +38,13 @@ absl::Status AddToPack(PendingPublish item, std::size_t item_bytes, std::size_t 
 
 }  // namespace
 
+void Catalog::GiveUpPending(record::Photo& photo) const {
+  const bool sent = photo.sequence() != 0 && photo.sequence() <= perhaps_sent_;
+  if (sent && !photo.sequence_withdraws()) photo.set_offered(true);
+}
+
 void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
+  GiveUpPending(photo);
   photo.set_state(pb::LOCAL_PHOTO_STATE_RENDERED);
   photo.clear_state_message();
   photo.set_kept(false);
@@ -46,7 +52,6 @@ void Catalog::QueuePublish(record::Photo& photo, bool with_renditions) {
   totals_.set_last_sequence(photo.sequence());
   newest_pending_ = photo.sequence();
   photo.set_sequence_withdraws(false);
-  photo.set_offered(true);
   // What was to be taken back is wanted after all.
   if (!IsMissing(photo)) photo.set_withdraw_due_ms(0);
   photo.set_with_renditions(photo.with_renditions() || with_renditions);
@@ -137,6 +142,7 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
   }
   if (absl::Status committed = Commit(transaction); !committed.ok()) return committed;
   if (pending.empty()) newest_pending_ = std::min(newest_pending_, after);
+  if (!pending.empty()) perhaps_sent_ = std::max(perhaps_sent_, pending.back().sequence);
   return pending;
 }
 
@@ -312,6 +318,7 @@ absl::Status Catalog::RepublishAfter(std::int64_t last_sequence) {
     absl::StatusOr<record::Photo> photo = transaction.Photo(id);
     if (!photo.ok()) continue;
     photo->set_published_sequence(0);
+    photo->set_offered(true);
     if (photo->withdrawn()) {
       // What the host has gone back to may have the photo again.
       if (IsMissing(*photo) || photo->kept()) QueueWithdrawal(*photo);
@@ -354,7 +361,7 @@ absl::Status Catalog::HostOpened(std::int64_t last_sequence,
     asking.set_phase(record::CATALOG_PHASE_ASKING);
     status = PutCatalogRecord(asking);
     return !status.ok() ? status
-                        : absl::UnavailableError(
+                        : absl::FailedPreconditionError(
                               "the catalog is an older copy of the one that the host knows; the "
                               "host is asked which photos it has");
   }

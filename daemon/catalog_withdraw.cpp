@@ -27,6 +27,7 @@ std::int64_t Catalog::NowMs() const {
 }
 
 void Catalog::QueueWithdrawal(record::Photo& photo) {
+  GiveUpPending(photo);
   photo.set_sequence(totals_.last_sequence() + 1);
   totals_.set_last_sequence(photo.sequence());
   newest_pending_ = photo.sequence();

@@ -40,6 +40,7 @@ void Catalog::Requeue(record::Photo& photo) {
   photo.set_unreadable(false);
   photo.set_ticket(IsMissing(photo) ? 0 : next_ticket_++);
   if (IsMissing(photo) && photo.sequence_withdraws()) return;
+  GiveUpPending(photo);
   // What was to be published is published with the new renditions.
   photo.set_sequence(0);
   photo.set_sequence_withdraws(false);

@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_join.h"
 #include "daemon/folder_listing.h"
+#include "daemon/volume.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
@@ -25,11 +26,17 @@ namespace {
 constexpr std::uint32_t kWatched = IN_CREATE | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE |
                                    IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF |
                                    IN_EXCL_UNLINK | IN_ONLYDIR;
+// How long Start() waits to hear whether the roots are there.
+constexpr base::Duration kFirstLook = std::chrono::seconds(5);
+// Files whose events wait for a scan thread; beyond that their folders are listed.
+constexpr std::size_t kMostQueued = 10'000;
 
 }  // namespace
 
 FolderWatcher::FolderWatcher(const Options& options, FolderListener& listener)
-    : options_(options), listener_(listener) {
+    : options_(options),
+      listener_(listener),
+      calls_(options.calls != nullptr ? *options.calls : own_calls_) {
   for (const std::string& root : options_.roots) {
     const auto poll = options_.poll.find(root);
     if (poll != options_.poll.end()) {
@@ -43,17 +50,6 @@ FolderWatcher::FolderWatcher(const Options& options, FolderListener& listener)
 FolderWatcher::~FolderWatcher() { Stop(); }
 
 absl::Status FolderWatcher::Start() {
-  {
-    const std::lock_guard lock(mutex_);
-    FindMissingRoots();
-    const bool any = std::any_of(roots_.begin(), roots_.end(),
-                                 [](const auto& root) { return root.second.present; });
-    if (!any) {
-      return absl::NotFoundError(base::Concat(
-          "none of the watched folders is there: ", Readable(absl::StrJoin(options_.roots, ", ")),
-          "; make the folder, or correct [[watch]] path in the configuration"));
-    }
-  }
   inotify_.Reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   wake_.Reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_) return base::ErrnoStatus(errno, "cannot watch folders");
@@ -65,22 +61,43 @@ absl::Status FolderWatcher::Start() {
         base::ToStd(base::ErrnoStatus(errno, "the kernel does not report events").message()));
   }
   events_ = std::jthread([this](const std::stop_token& stop) { RunEvents(stop); });
-  scans_ = std::jthread([this](const std::stop_token& stop) { RunScans(stop); });
-  return absl::OkStatus();
+  for (auto& [path, root] : roots_) {
+    root.scans =
+        std::jthread([this, path = path](const std::stop_token& stop) { RunScans(path, stop); });
+  }
+  bool any = false;
+  {
+    std::unique_lock lock(mutex_);
+    work_added_.wait_for(lock, kFirstLook, [this] {
+      return std::all_of(roots_.begin(), roots_.end(),
+                         [](const auto& root) { return root.second.looked_for; });
+    });
+    // Who does not answer is there, perhaps.
+    any = std::any_of(roots_.begin(), roots_.end(), [](const auto& root) {
+      return root.second.present || !root.second.looked_for;
+    });
+  }
+  if (any) return absl::OkStatus();
+  Stop();
+  return absl::NotFoundError(base::Concat(
+      "none of the watched folders is there: ", Readable(absl::StrJoin(options_.roots, ", ")),
+      "; make the folder, or correct [[watch]] path in the configuration"));
 }
 
 void FolderWatcher::Stop() {
-  // The scan thread first: the event thread never waits for anybody.
-  for (std::jthread* thread : {&scans_, &events_}) {
-    if (!thread->joinable()) continue;
-    thread->request_stop();
-    thread->join();
+  // The scan threads first: the event thread never waits for anybody.
+  for (auto& [path, root] : roots_) root.scans.request_stop();
+  for (auto& [path, root] : roots_) {
+    if (root.scans.joinable()) root.scans.join();
   }
+  if (!events_.joinable()) return;
+  events_.request_stop();
+  events_.join();
 }
 
 void FolderWatcher::Rescan() {
   const std::lock_guard lock(mutex_);
-  PushAllRoots();
+  for (const auto& [path, root] : roots_) PushRoot(path);
 }
 
 void FolderWatcher::RescanFolder(const std::string& root, const std::string& folder) {
@@ -93,30 +110,37 @@ std::vector<FolderWatcher::RootState> FolderWatcher::roots() const {
   const std::lock_guard lock(mutex_);
   for (const std::string& root : options_.roots) {
     const Root& state = roots_.at(root);
-    const bool polled = std::any_of(polled_.begin(), polled_.end(),
-                                    [&](const auto& one) { return one.second.root == root; });
-    states.push_back({root, state.trouble.empty() ? state.watch_trouble : state.trouble,
-                      state.present && polled, state.scanned});
+    std::string message = state.trouble;
+    if (message.empty()) message = calls_.Hanging(root);
+    if (message.empty()) message = state.watch_trouble;
+    states.push_back({root, std::move(message), state.present && IsPolled(root), state.scanned});
   }
   return states;
 }
 
 void FolderWatcher::Push(Work work, bool first) {
-  if (!queued_.insert(work).second) return;
+  Root& root = roots_.at(work.root);
+  if (!root.queued.insert(work).second) return;
   if (first) {
-    work_.push_front(std::move(work));
+    root.work.push_front(std::move(work));
   } else {
-    work_.push_back(std::move(work));
+    root.work.push_back(std::move(work));
   }
   work_added_.notify_all();
 }
 
-void FolderWatcher::PushAllRoots() {
-  for (const auto& [path, root] : roots_) {
-    if (!root.present) continue;
-    Push({WorkKind::kList, path, path}, /*first=*/false);
-    Push({WorkKind::kRootListed, path, path}, /*first=*/false);
+void FolderWatcher::PushFile(const Watch& watch, std::string path) {
+  if (roots_.at(watch.root).queued.size() < kMostQueued) {
+    Push({WorkKind::kFile, watch.root, std::move(path)}, /*first=*/true);
+  } else {
+    Push({WorkKind::kListOne, watch.root, watch.folder}, /*first=*/false);
   }
+}
+
+void FolderWatcher::PushRoot(const std::string& path) {
+  if (!roots_.at(path).present) return;
+  Push({WorkKind::kList, path, path}, /*first=*/false);
+  Push({WorkKind::kRootListed, path, path}, /*first=*/false);
 }
 
 // ---- Events
@@ -131,7 +155,12 @@ void FolderWatcher::RunEvents(const std::stop_token& stop) {
         {{wake_.get(), POLLIN, 0}, {inotify_.get(), POLLIN, 0}, {mounts_.get(), POLLPRI, 0}}};
     if (::poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return;
     if ((watched[1].revents & POLLIN) != 0) TakeEvents();
-    if ((watched[2].revents & (POLLPRI | POLLERR)) != 0) CheckRoots();
+    if ((watched[2].revents & (POLLPRI | POLLERR)) != 0) {
+      ForgetVolumes();
+      const std::lock_guard lock(mutex_);
+      for (auto& [path, root] : roots_) root.check = true;
+      work_added_.notify_all();
+    }
   }
 }
 
@@ -157,7 +186,7 @@ void FolderWatcher::TakeEvent(std::uint32_t mask, int wd, const std::string& nam
     spdlog::warn(
         "more happened in the watched folders than the kernel could report; "
         "looking through all of them");
-    PushAllRoots();
+    for (const auto& [path, root] : roots_) PushRoot(path);
     return;
   }
   const auto found = watches_.find(wd);
@@ -181,6 +210,12 @@ void FolderWatcher::TakeEvent(std::uint32_t mask, int wd, const std::string& nam
     return;
   }
   if (options_.rules.KindOf(watch.root, watch.folder, name) == FileKind::kIgnored) return;
+  const auto polled = polled_.find(watch.folder);
+  if (polled != polled_.end() && !polled->second.lacks_watch) {
+    // A share, or something like it: only its own thread may wait for it.
+    PushFile(watch, path);
+    return;
+  }
   lock.unlock();
   if (!listener_.OnFileEvent(watch.root, path)) RescanFolder(watch.root, watch.folder);
 }
@@ -201,15 +236,17 @@ void FolderWatcher::TakeFolderEvent(std::uint32_t mask, const Watch& watch,
 
 FolderWatcher::Watching FolderWatcher::AddWatch(const std::string& root,
                                                 const std::string& folder) {
-  Root& state = roots_.at(root);
-  if (state.poll == PollMode::kAlways) return Watching::kOff;
   if (!inotify_) return Watching::kLacking;
   const std::uint32_t mask = kWatched | (folder == root ? 0U : std::uint32_t{IN_DONT_FOLLOW});
   const int wd = options_.add_watch ? options_.add_watch(inotify_.get(), folder.c_str(), mask)
                                     : ::inotify_add_watch(inotify_.get(), folder.c_str(), mask);
+  const int error = errno;
+  // What happens before it is noted below is seen by the listing that follows.
+  const std::lock_guard lock(mutex_);
+  Root& state = roots_.at(root);
   if (wd < 0) {
     // What cannot be looked into fails again when it is listed.
-    if (errno != ENOSPC && errno != ENOMEM) return Watching::kOn;
+    if (error != ENOSPC && error != ENOMEM) return Watching::kOn;
     if (state.watch_trouble.empty()) {
       state.watch_trouble = base::Concat(
           "the kernel's limit of watches is reached; some folders are only looked through at "
@@ -219,6 +256,10 @@ FolderWatcher::Watching FolderWatcher::AddWatch(const std::string& root,
       spdlog::warn("{}: {}", Readable(root), state.watch_trouble);
     }
     return Watching::kLacking;
+  }
+  if (!state.present) {
+    ::inotify_rm_watch(inotify_.get(), wd);
+    return Watching::kOff;
   }
   const auto old = watches_.find(wd);
   if (old != watches_.end()) watch_of_.erase(old->second.folder);
@@ -246,39 +287,45 @@ void FolderWatcher::DropWatches(const std::string& folder) {
 
 // ---- Listing
 
-void FolderWatcher::RunScans(const std::stop_token& stop) {
-  base::SteadyTime next_rescan = std::chrono::steady_clock::now() + options_.rescan_interval;
-  base::SteadyTime next_poll = std::chrono::steady_clock::now() + options_.poll_interval;
+void FolderWatcher::RunScans(const std::string& path, const std::stop_token& stop) {
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  base::SteadyTime next_rescan = now() + options_.rescan_interval;
+  base::SteadyTime next_poll = now() + options_.poll_interval;
+  FindRoot(path);
   std::unique_lock lock(mutex_);
-  PushAllRoots();
+  Root& root = roots_.at(path);
+  root.looked_for = true;
+  work_added_.notify_all();
   while (!stop.stop_requested()) {
-    if (work_.empty()) {
-      const bool all_present = AllRootsPresent();
+    if (root.work.empty()) {
+      const bool present = root.present;
       base::SteadyTime wake = next_rescan;
-      if (!polled_.empty()) wake = std::min(wake, next_poll);
-      if (!all_present) {
-        wake = std::min(wake, std::chrono::steady_clock::now() + options_.root_retry);
-      }
-      // A root that is lost meanwhile makes the wait a shorter one.
-      work_added_.wait_until(lock, stop, wake,
-                             [&] { return !work_.empty() || (all_present && !AllRootsPresent()); });
+      if (IsPolled(path)) wake = std::min(wake, next_poll);
+      if (!present) wake = std::min(wake, now() + options_.root_retry);
+      // If it is lost meanwhile the wait is a shorter one.
+      work_added_.wait_until(lock, stop, wake, [&] {
+        return !root.work.empty() || root.check || (present && !root.present);
+      });
       if (stop.stop_requested()) return;
-      if (!all_present) FindMissingRoots();
-      if (std::chrono::steady_clock::now() >= next_rescan) {
-        PushAllRoots();
-        next_rescan = std::chrono::steady_clock::now() + options_.rescan_interval;
+      const bool check = std::exchange(root.check, false);
+      const bool poll = now() >= next_poll;
+      if (now() >= next_rescan) {
+        PushRoot(path);
+        next_rescan = now() + options_.rescan_interval;
       }
-      if (std::chrono::steady_clock::now() >= next_poll) {
-        lock.unlock();
-        PollFolders(stop);
-        lock.lock();
-        next_poll = std::chrono::steady_clock::now() + options_.poll_interval;
+      lock.unlock();
+      if (check) CheckRoot(path);
+      if (check || !present) FindRoot(path);
+      if (poll) {
+        PollFolders(path, stop);
+        next_poll = now() + options_.poll_interval;
       }
+      lock.lock();
       continue;
     }
-    const Work work = std::move(work_.front());
-    work_.pop_front();
-    queued_.erase(work);
+    const Work work = std::move(root.work.front());
+    root.work.pop_front();
+    root.queued.erase(work);
     lock.unlock();
     Do(work, stop);
     lock.lock();
@@ -292,8 +339,15 @@ void FolderWatcher::Do(const Work& work, const std::stop_token& stop) {
       List(work, stop);
       return;
     case WorkKind::kGone:
-      listener_.OnFolderGone(work.root, work.folder, stop);
+      listener_.OnFolderGone(work.root, work.path, stop);
       return;
+    case WorkKind::kFile: {
+      const base::WorkWatch::Busy busy = calls_.Begin(work.root, work.path);
+      if (!listener_.OnFileEvent(work.root, work.path)) {
+        RescanFolder(work.root, FolderOf(work.path));
+      }
+      return;
+    }
     case WorkKind::kRootListed:
       FinishRound(work.root, stop);
       return;
@@ -317,23 +371,33 @@ void FolderWatcher::FinishRound(const std::string& path, const std::stop_token& 
 }
 
 void FolderWatcher::List(const Work& work, const std::stop_token& stop) {
+  const std::string& folder = work.path;
   Watching watching = Watching::kOff;
   {
-    // Watched before it is read: what comes while it is read is heard of in one way or the other.
     const std::lock_guard lock(mutex_);
-    if (!roots_.at(work.root).present) return;
-    watching = AddWatch(work.root, work.folder);
+    const Root& root = roots_.at(work.root);
+    if (!root.present) return;
+    if (root.poll != PollMode::kAlways) watching = Watching::kOn;
   }
-  const absl::StatusOr<FolderListing> listing =
-      ListFolder(options_.rules, work.root, work.folder, stop);
+  absl::StatusOr<FolderListing> listing = absl::UnknownError("");
+  {
+    const base::WorkWatch::Busy busy = calls_.Begin(work.root, folder);
+    // Watched before it is read: what comes while it is read is heard of in one way or the other.
+    if (watching == Watching::kOn) watching = AddWatch(work.root, folder);
+    listing = options_.list ? options_.list(options_.rules, work.root, folder, stop)
+                            : ListFolder(options_.rules, work.root, folder, stop);
+  }
   if (listing.ok()) {
     TakeListing(work, *listing, watching);
-    listener_.OnFolderListed(work.root, work.folder, listing->files, stop);
+    listener_.OnFolderListed(work.root, folder, listing->files, stop);
   } else if (!absl::IsCancelled(listing.status())) {
-    if (work.folder == work.root) {
-      const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);
+    if (folder == work.root) {
       LoseRoot(work.root, std::string(base::ToStd(listing.status().message())));
-    } else if (!absl::IsNotFound(listing.status())) {
+    } else if (absl::IsNotFound(listing.status())) {
+      // It may have gone before its watch was noted.
+      DropWatches(folder);
+    } else {
       spdlog::warn("{}; what is in it is not seen", base::ToStd(listing.status().message()));
     }
   }
@@ -347,12 +411,12 @@ void FolderWatcher::TakeListing(const Work& work, const FolderListing& listing, 
       root.poll == PollMode::kAlways ||
       (root.poll == PollMode::kAuto && (watching == Watching::kLacking || !listing.reports_events));
   if (polled) {
-    polled_[work.folder] = {work.root, listing.mtime_ns, 0, watching == Watching::kLacking};
+    polled_[work.path] = {work.root, listing.mtime_ns, 0, watching == Watching::kLacking};
   } else {
-    polled_.erase(work.folder);
+    polled_.erase(work.path);
   }
   for (const std::string& name : listing.folders) {
-    std::string path = JoinPath(work.folder, name);
+    std::string path = JoinPath(work.path, name);
     // No event tells of new folders in a polled one.
     if (work.kind == WorkKind::kList ||
         (polled && !polled_.contains(path) && !watch_of_.contains(path))) {

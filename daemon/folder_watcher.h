@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "daemon/file_rules.h"
 #include "daemon/file_stamp.h"
+#include "daemon/folder_calls.h"
 #include "daemon/folder_listing.h"
 #include "lib/base/clock.h"
 #include "lib/base/unique_fd.h"
@@ -32,7 +33,8 @@ class FolderListener {
   virtual ~FolderListener() = default;
 
   // A folder has been looked through; `files` are those that may be originals or belong to one, by
-  // name; valid until the call returns. On the scan thread: may block, but ends soon after `stop`.
+  // name; valid until the call returns. On the root's scan thread: may block, but ends soon after
+  // `stop`.
   virtual void OnFolderListed(const std::string& root, const std::string& folder,
                               const std::vector<ListedFile>& files,
                               const std::stop_token& stop) = 0;
@@ -41,8 +43,9 @@ class FolderListener {
                             const std::stop_token& stop) = 0;
   // Every folder under the root has been listed. On the scan thread, as above.
   virtual void OnRootListed(const std::string& root, const std::stop_token& stop) = 0;
-  // Something has happened to a file: it is new, written, renamed, deleted. On the event thread:
-  // must not block. False if there is no room for it; its folder is then listed again.
+  // Something has happened to a file: it is new, written, renamed, deleted. On the event thread,
+  // or, where the file system may not answer, on the root's scan thread: must not block longer than
+  // the file system does. False if there is no room for it; its folder is then listed again.
   virtual bool OnFileEvent(const std::string& root, const std::string& path) = 0;
 };
 
@@ -63,12 +66,17 @@ enum class PollMode : std::uint8_t {
 // Folders without events are polled: at every poll interval a folder whose own time has changed is
 // listed, and every tenth time it is listed anyway, for files that were rewritten in place.
 //
-// Two threads: one takes events, one lists. A share that does not answer holds up the second one.
-// Memory: a path per folder, and the names of the folder being listed.
+// One thread takes events, and each root has one that lists: a share that does not answer holds up
+// its own, and roots() says so. Memory: a path per folder, and the names of the folders being
+// listed.
 class FolderWatcher {
  public:
   // As inotify_add_watch().
   using AddWatchCall = std::function<int(int fd, const char* path, std::uint32_t mask)>;
+  // As ListFolder().
+  using ListCall = std::function<absl::StatusOr<FolderListing>(
+      const FileRules& rules, const std::string& root, const std::string& folder,
+      const std::stop_token& stop)>;
   struct Options {
     // Absolute, without a slash at the end, none inside another.
     std::vector<std::string> roots;
@@ -79,8 +87,12 @@ class FolderWatcher {
     // By root; kAuto for those that are not in it.
     std::map<std::string, PollMode> poll = {};
     FileRules rules = FileRules();
-    // In place of the system's call, for tests.
+    // Hears of every call that may hang; must outlive the watcher. The watcher has one of its own
+    // if this is null.
+    FolderCalls* calls = nullptr;
+    // In place of the system's calls, for tests; from several threads.
     AddWatchCall add_watch = nullptr;
+    ListCall list = nullptr;
   };
   struct RootState {
     std::string path;
@@ -100,8 +112,10 @@ class FolderWatcher {
   FolderWatcher& operator=(const FolderWatcher&) = delete;
 
   // Begins with a listing of everything. NotFound, and nothing runs, if none of the roots exists.
+  // Waits a few seconds for those that do not answer.
   absl::Status Start();
-  // Ends both threads; the listener hears nothing afterwards.
+  // Ends all threads; the listener hears nothing afterwards. Waits for a share that does not answer
+  // for as long as the kernel does.
   void Stop();
   // Lists everything again, soon. From any thread.
   void Rescan();
@@ -110,11 +124,11 @@ class FolderWatcher {
   std::vector<RootState> roots() const;
 
  private:
-  enum class WorkKind { kList, kListOne, kGone, kRootListed };
+  enum class WorkKind { kList, kListOne, kGone, kFile, kRootListed };
   struct Work {
     WorkKind kind;
     std::string root;
-    std::string folder;
+    std::string path;  // of the folder, or of the file
     auto operator<=>(const Work&) const = default;
   };
   struct Root {
@@ -128,6 +142,13 @@ class FolderWatcher {
     std::optional<base::WallTime> scanned;
     // What was mounted in it when it was last listed as a whole.
     std::string mounts;
+    // It was looked for at least once.
+    bool looked_for = false;
+    // Something was mounted or unmounted somewhere.
+    bool check = false;
+    std::deque<Work> work;
+    std::set<Work> queued;
+    std::jthread scans;
   };
   struct Watch {
     std::string root;
@@ -142,7 +163,7 @@ class FolderWatcher {
   enum class Watching { kOn, kLacking, kOff };
 
   void RunEvents(const std::stop_token& stop);
-  void RunScans(const std::stop_token& stop);
+  void RunScans(const std::string& path, const std::stop_token& stop);
   void TakeEvents();
   void TakeEvent(std::uint32_t mask, int wd, const std::string& name);
   void TakeFolderEvent(std::uint32_t mask, const Watch& watch, const std::string& path);
@@ -150,35 +171,38 @@ class FolderWatcher {
   void List(const Work& work, const std::stop_token& stop);
   void TakeListing(const Work& work, const FolderListing& listing, Watching watching);
   void FinishRound(const std::string& root, const std::stop_token& stop);
+  Watching AddWatch(const std::string& root, const std::string& folder);
   // Under the lock.
   void Push(Work work, bool first);
-  void PushAllRoots();
-  Watching AddWatch(const std::string& root, const std::string& folder);
+  void PushFile(const Watch& watch, std::string path);
+  void PushRoot(const std::string& path);
   void DropWatches(const std::string& folder);
 
-  // folder_watcher_roots.cpp; under the lock, except PollFolders().
+  // folder_watcher_roots.cpp; on the root's scan thread and not under the lock: they ask the file
+  // system.
+  void FindRoot(const std::string& path);
+  void CheckRoot(const std::string& path);
+  void PollFolders(const std::string& root, const std::stop_token& stop);
+  // Under the lock.
   void LoseRoot(const std::string& root, const std::string& message);
-  bool AllRootsPresent() const;
-  void FindMissingRoots();
-  void CheckRoots();
-  void PollFolders(const std::stop_token& stop);
+  bool IsPolled(const std::string& root) const;
 
   const Options options_;
   FolderListener& listener_;
+  FolderCalls own_calls_;
+  FolderCalls& calls_;
   base::UniqueFd inotify_;
   base::UniqueFd wake_;
   base::UniqueFd mounts_;
 
   mutable std::mutex mutex_;
   std::condition_variable_any work_added_;
-  std::deque<Work> work_;
-  std::set<Work> queued_;
+  // Nodes that never move: all roots, from the beginning to the end.
   std::map<std::string, Root> roots_;
   std::unordered_map<int, Watch> watches_;
   std::map<std::string, int> watch_of_;   // by folder
   std::map<std::string, Polled> polled_;  // by folder
   std::jthread events_;
-  std::jthread scans_;
 };
 
 }  // namespace proofline::studio

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <utility>
 
@@ -57,9 +58,10 @@ std::string MountsUnder(const std::string& folder) {
 
 }  // namespace
 
-bool FolderWatcher::AllRootsPresent() const {
-  return std::all_of(roots_.begin(), roots_.end(),
-                     [](const auto& root) { return root.second.present; });
+bool FolderWatcher::IsPolled(const std::string& root) const {
+  if (polled_.contains(root)) return true;
+  const auto first = polled_.lower_bound(root == "/" ? root : root + "/");
+  return first != polled_.end() && IsWithin(first->first, root);
 }
 
 void FolderWatcher::LoseRoot(const std::string& path, const std::string& message) {
@@ -72,61 +74,76 @@ void FolderWatcher::LoseRoot(const std::string& path, const std::string& message
   work_added_.notify_all();
 }
 
-void FolderWatcher::FindMissingRoots() {
-  for (auto& [path, root] : roots_) {
-    if (root.present) continue;
-    const std::optional<struct stat> status = StatFolder(path);
-    if (!status.has_value()) {
-      if (root.trouble.empty()) {
-        root.trouble = "the folder is not there; it is watched as soon as it appears";
-        spdlog::warn("watched folder {}: {}", Readable(path), root.trouble);
-      }
-      continue;
-    }
-    root.present = true;
-    root.device = status->st_dev;
-    root.inode = status->st_ino;
-    if (!root.trouble.empty()) spdlog::info("watched folder {} is there", Readable(path));
-    root.trouble.clear();
-    root.mounts = MountsUnder(path);
-    Push({WorkKind::kList, path, path}, /*first=*/false);
-    Push({WorkKind::kRootListed, path, path}, /*first=*/false);
+void FolderWatcher::FindRoot(const std::string& path) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (roots_.at(path).present) return;
   }
-}
-
-void FolderWatcher::CheckRoots() {
-  ForgetVolumes();
+  std::optional<struct stat> status;
+  {
+    const base::WorkWatch::Busy busy = calls_.Begin(path, path);
+    status = StatFolder(path);
+  }
+  std::string mounts = MountsUnder(path);
   const std::lock_guard lock(mutex_);
-  for (auto& [path, root] : roots_) {
-    if (!root.present) continue;
-    const std::optional<struct stat> status = StatFolder(path);
-    if (!status.has_value()) {
-      LoseRoot(path, "the folder is not there any more");
-    } else if (status->st_dev != root.device || status->st_ino != root.inode) {
-      DropWatches(path);
-      root.present = false;
-    } else if (std::string mounts = MountsUnder(path); mounts != root.mounts) {
-      root.mounts = std::move(mounts);
-      Push({WorkKind::kList, path, path}, /*first=*/false);
-      Push({WorkKind::kRootListed, path, path}, /*first=*/false);
+  Root& root = roots_.at(path);
+  if (!status.has_value()) {
+    if (root.trouble.empty()) {
+      root.trouble = "the folder is not there; it is watched as soon as it appears";
+      spdlog::warn("watched folder {}: {}", Readable(path), root.trouble);
     }
+    return;
   }
-  FindMissingRoots();
+  root.present = true;
+  root.device = status->st_dev;
+  root.inode = status->st_ino;
+  if (!root.trouble.empty()) spdlog::info("watched folder {} is there", Readable(path));
+  root.trouble.clear();
+  root.mounts = std::move(mounts);
+  PushRoot(path);
 }
 
-void FolderWatcher::PollFolders(const std::stop_token& stop) {
+void FolderWatcher::CheckRoot(const std::string& path) {
+  std::optional<struct stat> status;
+  {
+    const base::WorkWatch::Busy busy = calls_.Begin(path, path);
+    status = StatFolder(path);
+  }
+  std::string mounts = MountsUnder(path);
+  const std::lock_guard lock(mutex_);
+  Root& root = roots_.at(path);
+  if (!root.present) return;
+  if (!status.has_value()) {
+    LoseRoot(path, "the folder is not there any more");
+  } else if (status->st_dev != root.device || status->st_ino != root.inode) {
+    DropWatches(path);
+    root.present = false;
+  } else if (mounts != root.mounts) {
+    root.mounts = std::move(mounts);
+    PushRoot(path);
+  }
+}
+
+void FolderWatcher::PollFolders(const std::string& root, const std::stop_token& stop) {
   std::vector<std::pair<std::string, Polled>> folders;
   {
     const std::lock_guard lock(mutex_);
-    folders.assign(polled_.begin(), polled_.end());
+    std::copy_if(polled_.begin(), polled_.end(), std::back_inserter(folders),
+                 [&](const auto& one) { return one.second.root == root; });
   }
   // In the order of their names, so a root comes before what is in it.
   for (const auto& [folder, last] : folders) {
     if (stop.stop_requested()) return;
     struct stat status {};
-    const bool answered = ::stat(folder.c_str(), &status) == 0;
+    bool answered = false;
+    int error = 0;
+    {
+      const base::WorkWatch::Busy busy = calls_.Begin(root, folder);
+      answered = ::stat(folder.c_str(), &status) == 0;
+      error = errno;
+    }
     const bool there = answered && S_ISDIR(status.st_mode);
-    const bool gone = !there && (answered || errno == ENOENT || errno == ENOTDIR);
+    const bool gone = !there && (answered || error == ENOENT || error == ENOTDIR);
     const std::int64_t mtime_ns =
         std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
     const std::lock_guard lock(mutex_);

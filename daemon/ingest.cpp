@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <map>
 #include <utility>
 
 #include "daemon/volume.h"
@@ -23,6 +22,8 @@ namespace {
 
 // Settled files recorded in one commit.
 constexpr std::size_t kBatch = 256;
+// Most time that recording them takes unless something hangs.
+constexpr base::Duration kLongest = std::chrono::minutes(5);
 
 enum class FolderPresence { kThere, kGone, kUnknown };
 
@@ -48,31 +49,60 @@ absl::StatusOr<bool> LooksLikePicture(const std::string& path) {
 }  // namespace
 
 Ingest::Ingest(const SettleQueue::Options& options, Catalog& catalog, const base::Clock& clock,
-               FileRules rules)
-    : catalog_(catalog), rules_(std::move(rules)), queue_(options, clock) {}
+               FileRules rules, FolderCalls* calls, base::WorkWatch* work)
+    : options_(options),
+      catalog_(catalog),
+      clock_(clock),
+      rules_(std::move(rules)),
+      calls_(calls != nullptr ? *calls : own_calls_),
+      work_(work != nullptr ? *work : own_work_) {}
 
 Ingest::~Ingest() { Stop(); }
 
 void Ingest::Start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+  const std::lock_guard lock(mutex_);
+  running_ = true;
+  for (auto& [root, lane] : lanes_) {
+    lane.thread = std::jthread(
+        [this, root = root, &lane = lane](const std::stop_token& stop) { Run(root, lane, stop); });
+  }
 }
 
 void Ingest::Stop() {
-  if (!thread_.joinable()) return;
-  thread_.request_stop();
-  thread_.join();
+  {
+    const std::lock_guard lock(mutex_);
+    running_ = false;
+  }
+  // Nobody adds lanes with threads from here on.
+  for (auto& [root, lane] : lanes_) lane.thread.request_stop();
+  for (auto& [root, lane] : lanes_) {
+    if (lane.thread.joinable()) lane.thread.join();
+  }
 }
 
 std::size_t Ingest::settling() const {
   const std::lock_guard lock(mutex_);
-  return queue_.size();
+  std::size_t settling = 0;
+  for (const auto& [root, lane] : lanes_) settling += lane.queue.size();
+  return settling;
+}
+
+Ingest::Lane& Ingest::LaneOf(const std::string& root) {
+  const auto [at, is_new] = lanes_.try_emplace(root, Lane{SettleQueue(options_, clock_), {}});
+  Lane& lane = at->second;
+  if (is_new && running_) {
+    lane.thread =
+        std::jthread([this, root, &lane](const std::stop_token& stop) { Run(root, lane, stop); });
+  }
+  return lane;
 }
 
 bool Ingest::Offer(const std::string& root, const std::string& path, const Reading& reading,
                    SettleQueue::Why why, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (!queue_.Offer(root, path, reading, why)) {
-    changed_.wait(lock, stop, [this] { return !queue_.full(); });
+  SettleQueue& queue = LaneOf(root).queue;
+  while (!queue.Offer(root, path, reading, why)) {
+    changed_.wait(lock, stop, [&] { return !queue.full(); });
     if (stop.stop_requested()) return false;
   }
   lock.unlock();
@@ -82,7 +112,12 @@ bool Ingest::Offer(const std::string& root, const std::string& path, const Readi
 
 void Ingest::LookAgain(const std::string& root, const std::string& path,
                        const std::stop_token& stop) {
-  Offer(root, path, Read(root, path), SettleQueue::Why::kEvent, stop);
+  Reading reading;
+  {
+    const base::WorkWatch::Busy busy = calls_.Begin(root, path);
+    reading = Read(root, path);
+  }
+  Offer(root, path, reading, SettleQueue::Why::kEvent, stop);
 }
 
 Reading Ingest::Read(const std::string& root, const std::string& path) const {
@@ -93,11 +128,12 @@ bool Ingest::OnFileEvent(const std::string& root, const std::string& path) {
   const Reading reading = ReadPath(path);
   const std::optional<Catalog::KnownFile> known = catalog_.FindFile(path);
   std::unique_lock lock(mutex_);
-  if (!queue_.Holds(path)) {
+  SettleQueue& queue = LaneOf(root).queue;
+  if (!queue.Holds(path)) {
     if (reading.kind == Reading::Kind::kAbsent && (!known.has_value() || known->gone)) return true;
     if (reading.is_file() && known.has_value() && known->IsAsRecorded(reading.stamp)) return true;
   }
-  if (!queue_.Offer(root, path, reading, SettleQueue::Why::kEvent)) return false;
+  if (!queue.Offer(root, path, reading, SettleQueue::Why::kEvent)) return false;
   lock.unlock();
   changed_.notify_all();
   return true;
@@ -140,7 +176,8 @@ void Ingest::OnFolderListed(const std::string& root, const std::string& folder,
 void Ingest::OnFolderGone(const std::string& root, const std::string& folder,
                           const std::stop_token& stop) {
   const absl::Status status = catalog_.KnownPathsUnder(folder, [&](const std::string& path) {
-    return Offer(root, path, Read(root, path), SettleQueue::Why::kEvent, stop);
+    LookAgain(root, path, stop);
+    return !stop.stop_requested();
   });
   if (!status.ok()) spdlog::error("{}", base::ToStd(status.message()));
 }
@@ -148,6 +185,7 @@ void Ingest::OnFolderGone(const std::string& root, const std::string& folder,
 void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) {
   std::vector<std::string> gone;
   absl::Status status = catalog_.KnownFoldersUnder(root, [&](const std::string& folder) {
+    const base::WorkWatch::Busy busy = calls_.Begin(root, folder);
     if (folder != root &&
         (rules_.IgnoresFolderPath(root, folder) || PresenceOf(folder) == FolderPresence::kGone)) {
       gone.push_back(folder);
@@ -166,21 +204,21 @@ void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) 
   if (!status.ok()) spdlog::error("{}", base::ToStd(status.message()));
 }
 
-void Ingest::Run(const std::stop_token& stop) {
+void Ingest::Run(const std::string& root, Lane& lane, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
-    const std::vector<std::string> due = queue_.Due(kBatch);
+    std::vector<std::string> due = lane.queue.Due(kBatch);
     if (due.empty()) {
-      const std::optional<base::SteadyTime> next = queue_.NextDue();
+      const std::optional<base::SteadyTime> next = lane.queue.NextDue();
       if (!next.has_value()) {
-        changed_.wait(lock, stop, [this] { return queue_.size() > 0; });
+        changed_.wait(lock, stop, [&] { return lane.queue.size() > 0; });
       } else {
         changed_.wait_until(lock, stop, *next, [] { return false; });
       }
       continue;
     }
     lock.unlock();
-    Record(TakeSettled(due), stop);
+    Record(TakeSettled(root, lane, std::move(due)), stop);
     lock.lock();
   }
 }
@@ -209,9 +247,11 @@ bool Ingest::IsAway(const SettledPath& gone) const {
 bool Ingest::IsSettlingElsewhere(const FileStamp& stamp) const {
   bool found = false;
   const std::lock_guard lock(mutex_);
-  queue_.ForEachFile([&](const FileStamp& held) {
-    found = found || (held.inode != 0 && held.SameContent(stamp));
-  });
+  for (const auto& [root, lane] : lanes_) {
+    lane.queue.ForEachFile([&](const FileStamp& held) {
+      found = found || (held.inode != 0 && held.SameContent(stamp));
+    });
+  }
   return found;
 }
 
@@ -220,48 +260,56 @@ bool Ingest::IsLesserHalf(const std::string& path) const {
   return half == (catalog_.raw_is_original() ? PairHalf::kCameraPicture : PairHalf::kRaw);
 }
 
-std::vector<SettledPath> Ingest::TakeSettled(std::vector<std::string> due) {
+bool Ingest::Examine(const std::string& root, SettledPath& settled) const {
+  const base::WorkWatch::Busy busy = calls_.Begin(root, settled.path);
+  if (!settled.reading.is_file()) return !IsAway(settled);
+  Classify(settled);
+  return true;
+}
+
+std::vector<SettledPath> Ingest::TakeSettled(const std::string& root, Lane& lane,
+                                             std::vector<std::string> due) {
   std::vector<SettledPath> settled;
   // Were it let go alone, a photo would be made of it that gets another original a moment later.
   std::stable_partition(due.begin(), due.end(),
                         [this](const std::string& path) { return !IsLesserHalf(path); });
+  std::optional<std::uint64_t> device;
   for (const std::string& path : due) {
-    std::string root;
+    Reading reading;
     {
-      const std::lock_guard lock(mutex_);
-      root = queue_.RootOf(path);
+      // Outside the lock: a share that does not answer must not stop events.
+      const base::WorkWatch::Busy busy = calls_.Begin(root, path);
+      reading = Read(root, path);
+      if (!device.has_value()) device = DeviceOf(root);
     }
-    // Outside the lock: a share that does not answer must not stop events.
-    const Reading reading = Read(root, path);
     const std::lock_guard lock(mutex_);
-    if (reading.is_file() && IsLesserHalf(path) && queue_.HoldsOtherHalf(path) &&
-        queue_.PutOff(path)) {
+    if (reading.is_file() && IsLesserHalf(path) && lane.queue.HoldsOtherHalf(path) &&
+        lane.queue.PutOff(path)) {
       continue;
     }
-    if (std::optional<SettledPath> one = queue_.Check(path, reading)) {
+    if (std::optional<SettledPath> one = lane.queue.Check(path, reading)) {
       settled.push_back(*std::move(one));
     }
   }
   changed_.notify_all();
-
-  std::map<std::string, std::uint64_t> devices;
+  std::vector<SettledPath> worth;
   for (SettledPath& one : settled) {
-    if (!one.reading.is_file()) continue;
-    Classify(one);
-    const auto [root, is_new] = devices.try_emplace(one.root);
-    if (is_new) root->second = DeviceOf(one.root).value_or(one.reading.stamp.device);
-    one.on_submount = one.reading.stamp.device != root->second;
+    const std::uint64_t its_device = one.reading.stamp.device;
+    one.on_submount = one.reading.is_file() && its_device != device.value_or(its_device);
+    if (Examine(root, one)) worth.push_back(std::move(one));
   }
-  std::erase_if(settled,
-                [&](const SettledPath& one) { return !one.reading.is_file() && IsAway(one); });
-  return settled;
+  return worth;
 }
 
 void Ingest::Record(const std::vector<SettledPath>& settled, const std::stop_token& stop) {
   base::Backoff backoff(std::chrono::milliseconds(200), std::chrono::seconds(30));
   const auto elsewhere = [this](const FileStamp& stamp) { return IsSettlingElsewhere(stamp); };
   while (!settled.empty() && !stop.stop_requested()) {
-    const absl::Status status = catalog_.RecordSettled(settled, elsewhere);
+    absl::Status status;
+    {
+      const base::WorkWatch::Busy busy = work_.Begin("the recording of new files", kLongest);
+      status = catalog_.RecordSettled(settled, elsewhere);
+    }
     if (status.ok()) return;
     spdlog::error("{} files wait to be recorded: {}", settled.size(),
                   base::ToStd(status.message()));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -10,19 +11,25 @@
 
 #include "daemon/catalog.h"
 #include "daemon/file_rules.h"
+#include "daemon/folder_calls.h"
 #include "daemon/folder_watcher.h"
 #include "daemon/settle_queue.h"
 #include "lib/base/clock.h"
+#include "lib/base/work_watch.h"
 
 namespace proofline::studio {
 
-// Compares what the watcher finds with the catalog, lets the difference settle, and records it.
-// One thread of its own; what the watcher calls comes on the watcher's. The catalog must outlive
-// it. Memory: the settle queue's capacity; a listing waits while the queue is full.
+// Compares what the watcher finds with the catalog, lets the difference settle, and records it. A
+// thread for each watched folder, so that a share which does not answer holds up nobody else; what
+// the watcher calls comes on the watcher's. The catalog must outlive it. Memory: the settle queue's
+// capacity for each watched folder; a listing waits while its queue is full.
 class Ingest : public FolderListener {
  public:
+  // `calls` hears of calls that a share may hold for ever, `work` of everything else that should
+  // not take long; nobody does if they are null. They must outlive it.
   Ingest(const SettleQueue::Options& options, Catalog& catalog,
-         const base::Clock& clock = base::RealClock(), FileRules rules = FileRules());
+         const base::Clock& clock = base::RealClock(), FileRules rules = FileRules(),
+         FolderCalls* calls = nullptr, base::WorkWatch* work = nullptr);
   // As Stop().
   ~Ingest() override;
 
@@ -44,11 +51,22 @@ class Ingest : public FolderListener {
   bool OnFileEvent(const std::string& root, const std::string& path) override;
 
  private:
+  // What settles of one watched folder.
+  struct Lane {
+    SettleQueue queue;
+    std::jthread thread;
+  };
+
+  // Under the lock.
+  Lane& LaneOf(const std::string& root);
   // Waits for room. False when `stop` was requested.
   bool Offer(const std::string& root, const std::string& path, const Reading& reading,
              SettleQueue::Why why, const std::stop_token& stop);
-  void Run(const std::stop_token& stop);
-  std::vector<SettledPath> TakeSettled(std::vector<std::string> due);
+  void Run(const std::string& root, Lane& lane, const std::stop_token& stop);
+  std::vector<SettledPath> TakeSettled(const std::string& root, Lane& lane,
+                                       std::vector<std::string> due);
+  // Whether a settled file is worth recording, and what it is.
+  bool Examine(const std::string& root, SettledPath& settled) const;
   // The half of a pair that is not to be the original.
   bool IsLesserHalf(const std::string& path) const;
   // What the rules ignore is not there.
@@ -59,12 +77,19 @@ class Ingest : public FolderListener {
   bool IsSettlingElsewhere(const FileStamp& stamp) const;
   void Record(const std::vector<SettledPath>& settled, const std::stop_token& stop);
 
+  const SettleQueue::Options options_;
   Catalog& catalog_;
+  const base::Clock& clock_;
   const FileRules rules_;
+  FolderCalls own_calls_;
+  base::WorkWatch own_work_;
+  FolderCalls& calls_;
+  base::WorkWatch& work_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  SettleQueue queue_;
-  std::jthread thread_;
+  bool running_ = false;
+  // By watched folder; nodes that never move, and stay.
+  std::map<std::string, Lane> lanes_;
 };
 
 }  // namespace proofline::studio

@@ -261,7 +261,7 @@ absl::StatusOr<std::optional<std::string>> LabSender::OpenOriginal(const pb::Ord
   const absl::StatusOr<OriginalPlaces> places =
       catalog_.FindOriginal(PhotoId(line.photo()), *digest, line.original_size_bytes());
   const bool may_be_found = catalog_.phase() != record::CATALOG_PHASE_WHOLE;
-  const absl::Status not_found_yet = absl::UnavailableError(base::Concat(
+  const absl::Status not_found_yet = absl::FailedPreconditionError(base::Concat(
       OriginalOf(line), " has not been found yet: the catalog of this device is being built anew"));
   if (absl::IsNotFound(places.status())) {
     if (may_be_found) return not_found_yet;
@@ -303,11 +303,11 @@ absl::StatusOr<std::optional<std::string>> LabSender::OpenOriginal(const pb::Ord
   }
   if (may_be_found) return not_found_yet;
   if (away) {
-    return absl::UnavailableError(base::Concat(
+    return absl::FailedPreconditionError(base::Concat(
         OriginalOf(line), " is on a disk or share that cannot be read; it is sent when it can"));
   }
   if (moved) {
-    return absl::UnavailableError(
+    return absl::FailedPreconditionError(
         base::Concat(OriginalOf(line), " is not where it was; it is being looked for"));
   }
   return differs ? changed : missing;

@@ -12,6 +12,7 @@
 
 #include "daemon/catalog.h"
 #include "daemon/control_service.h"
+#include "daemon/folder_calls.h"
 #include "daemon/folder_watcher.h"
 #include "daemon/ingest.h"
 #include "daemon/lab_sender.h"
@@ -25,6 +26,7 @@
 #include "daemon/studio_config.h"
 #include "daemon/withdrawer.h"
 #include "daemon/working_hours.h"
+#include "lib/base/end_guard.h"
 #include "lib/base/file.h"
 #include "lib/base/program.h"
 #include "lib/base/rate_limit.h"
@@ -41,6 +43,8 @@ namespace proofline::studio {
 namespace {
 
 constexpr auto kPatience = std::chrono::minutes(5);
+// Everything that is recorded is durable: whoever does not end in this time is left behind.
+constexpr auto kLongestEnd = std::chrono::seconds(10);
 
 constexpr char kRebuildFlag[] = "--rebuild-catalog";
 
@@ -127,6 +131,10 @@ std::string StatusLine(const Catalog& catalog) {
 }
 
 absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
+  // Goes last: a share that does not answer may hold up everything below.
+  FolderCalls calls;
+  base::EndGuard guard;
+
   // Store.
   absl::Status status = base::MakeDirectories(config.state, 0700);
   if (!status.ok()) return status;
@@ -149,17 +157,18 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   if (!pool.ok()) return pool.status();
   const auto host = rpc::MakeChannel(config.host.channel);
   if (!host.ok()) return host.status();
-  Ingest ingest(config.settle, **catalog, base::RealClock(), config.rules);
+  base::WorkWatch watch;
+  Ingest ingest(config.settle, **catalog, base::RealClock(), config.rules, &calls, &watch);
   FolderWatcher watcher({.roots = config.roots,
                          .rescan_interval = config.scan_interval,
                          .poll_interval = config.poll_interval,
                          .poll = config.poll,
-                         .rules = config.rules},
+                         .rules = config.rules,
+                         .calls = &calls},
                         ingest);
-  base::WorkWatch watch;
   Renderer renderer(RendererOptions(config, watch), **catalog, ingest, **pool, metrics);
   base::RateLimit upload_limit(config.upload_rate);
-  ProofPublisher publisher(*host, config.host.title, **catalog, metrics, &upload_limit);
+  ProofPublisher publisher(*host, config.host.title, **catalog, metrics, &upload_limit, &watch);
   Rebuild rebuild({**catalog, ingest, watcher, publisher, config.state});
   Withdrawer withdrawer(**catalog, **orders, config.rules);
   OrderFollower follower(*host, config.host.title, **orders);
@@ -194,6 +203,7 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
                    return Reload(file, {**catalog, hours, upload_limit, lab_limit});
                  },
                  [&] { return Stuck(**catalog, watch); }, [&] { return StatusLine(**catalog); }});
+  guard.Arm(kLongestEnd, [&calls] { return calls.AnyHanging(); });
   status = rpc::RemoveEndpoints(config.state);
   control.Stop();
   (*server)->Drain(std::chrono::seconds(2));

@@ -33,6 +33,8 @@ constexpr std::size_t kMaxHeaders = 4096;
 constexpr base::Duration kFirstWait = std::chrono::milliseconds(250);
 constexpr base::Duration kLongestWait = std::chrono::seconds(30);
 constexpr base::Duration kRefusedWait = std::chrono::minutes(1);
+// Most time that one pack takes on the slowest line, unless something hangs.
+constexpr base::Duration kLongest = std::chrono::minutes(30);
 
 std::map<std::int64_t, Refusal> RefusalsOf(
     const google::protobuf::RepeatedPtrField<pb::PublishRefusal>& told) {
@@ -165,7 +167,11 @@ class ProofPublisher::Session {
       after_ = last;
     }
     if (publisher_.limit_ != nullptr && !publisher_.limit_->Take(bytes, over)) return false;
-    if (!stream_->Write(request)) return false;
+    {
+      const base::WorkWatch::Busy busy =
+          publisher_.watch_.Begin("the sending to the host", kLongest);
+      if (!stream_->Write(request)) return false;
+    }
     catalog_.CountSentBytes(static_cast<std::int64_t>(bytes));
     publisher_.sent_bytes_.Increment(static_cast<double>(bytes));
     base::KillPoint("studio.publish.sent");
@@ -224,12 +230,14 @@ class ProofPublisher::Session {
 };
 
 ProofPublisher::ProofPublisher(std::shared_ptr<grpc::Channel> channel, std::string peer,
-                               Catalog& catalog, rpc::Metrics& metrics, base::RateLimit* limit)
+                               Catalog& catalog, rpc::Metrics& metrics, base::RateLimit* limit,
+                               base::WorkWatch* watch)
     : channel_(std::move(channel)),
       stub_(pb::SyncService::NewStub(channel_)),
       peer_(std::move(peer)),
       catalog_(catalog),
       limit_(limit),
+      watch_(watch != nullptr ? *watch : own_watch_),
       sent_bytes_(metrics.AddCounter("proofline_studio_sent_bytes_total",
                                      "Bytes of publish messages sent to the host.")),
       connected_(metrics.AddGauge("proofline_studio_host_connected",

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "daemon/catalog.h"
 #include "lib/base/rate_limit.h"
+#include "lib/base/work_watch.h"
 #include "lib/rpc/metrics.h"
 #include "proofline/v1/sync_service.grpc.pb.h"
 
@@ -31,8 +32,10 @@ class ProofPublisher {
   };
 
   // `peer` names the host in sentences. `limit`: what may go in a second, if there is a limit.
+  // `watch` is told of every sending.
   ProofPublisher(std::shared_ptr<grpc::Channel> channel, std::string peer, Catalog& catalog,
-                 rpc::Metrics& metrics, base::RateLimit* limit = nullptr);
+                 rpc::Metrics& metrics, base::RateLimit* limit = nullptr,
+                 base::WorkWatch* watch = nullptr);
   // As Stop().
   ~ProofPublisher();
   ProofPublisher(const ProofPublisher&) = delete;
@@ -56,6 +59,8 @@ class ProofPublisher {
   const std::string peer_;
   Catalog& catalog_;
   base::RateLimit* const limit_;
+  base::WorkWatch own_watch_;
+  base::WorkWatch& watch_;
   rpc::Counter& sent_bytes_;
   rpc::Gauge& connected_;
   mutable std::mutex mutex_;

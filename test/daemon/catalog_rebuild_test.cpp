@@ -262,8 +262,10 @@ TEST_CASE("a catalog restored from an older copy gets back the ids of photos tha
   const fs::path copy = studio.folder() / "copy";
   REQUIRE(studio.catalog().database().CopyTo(copy).ok());
   studio.Add("g/d.jpg", "g/d.jpg");
+  studio.Add("g/e.jpg", "g/e.jpg");
   studio.RenderAll();
   studio.AcknowledgeAll();
+  fs::remove(studio.path("g/e.jpg"));
   const std::string id = studio.At("g/d.jpg").id();
   const std::int64_t last = studio.catalog().last_sequence();
   shoot.told = Told(studio);
@@ -279,12 +281,12 @@ TEST_CASE("a catalog restored from an older copy gets back the ids of photos tha
   CHECK_FALSE(studio.catalog().HostOpened(last).ok());
   REQUIRE(studio.catalog().phase() == record::CATALOG_PHASE_ASKING);
   Tell(studio, shoot.told);
-  REQUIRE(studio.catalog().FinishRemembering(4).ok());
+  REQUIRE(studio.catalog().FinishRemembering(5).ok());
   if (!found_first) studio.Record({"g/d.jpg"});
   studio.RenderAll();
   REQUIRE(studio.catalog().HostOpened(last).ok());
   CHECK(studio.At("g/d.jpg").id() == id);
-  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 0);
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 1);
   const std::vector<PendingPublish> pending = studio.Pending(last);
   REQUIRE(pending.size() == 1);
   CHECK(pending[0].contents.empty());

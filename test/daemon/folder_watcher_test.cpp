@@ -365,6 +365,46 @@ TEST_CASE("a tree of many folders is watched as a whole") {
   }
 }
 
+TEST_CASE("a root that does not answer is told of and holds up no other") {
+  // What the watcher's threads use goes after it.
+  FolderCalls calls(std::chrono::milliseconds(20));
+  std::mutex mutex;
+  std::condition_variable_any answers;
+  bool answer = false;
+  Watched w;
+  const std::string share = (w.folder / "share").string();
+  WriteFile(share + "/a.jpg", "x");
+  WriteFile(w.path("a.jpg"), "x");
+  w.options.calls = &calls;
+  w.options.list = [&](const FileRules& rules, const std::string& root, const std::string& folder,
+                       const std::stop_token& stop) {
+    std::unique_lock lock(mutex);
+    answers.wait(lock, [&] { return answer || root != share; });
+    lock.unlock();
+    return ListFolder(rules, root, folder, stop);
+  };
+  w.Start({share, w.root});
+  CHECK(Eventually([&] {
+    return w.watcher->roots()[0].message.find("does not answer when it is asked for " + share) !=
+           std::string::npos;
+  }));
+  CHECK(calls.AnyHanging().find(share) != std::string::npos);
+  CHECK_FALSE(w.watcher->roots()[0].scanned.has_value());
+  CHECK(w.watcher->roots()[1].message.empty());
+  WriteFile(w.path("b.jpg"), "x");
+  CHECK(Eventually([&] { return w.listener.HeardOf(w.path("b.jpg")); }));
+  const int rounds = w.listener.rounds(w.root);
+  w.watcher->Rescan();
+  CHECK(Eventually([&] { return w.listener.rounds(w.root) > rounds; }));
+  {
+    const std::lock_guard lock(mutex);
+    answer = true;
+  }
+  answers.notify_all();
+  CHECK(Eventually([&] { return w.listener.Saw(share + "/a.jpg"); }));
+  CHECK(w.watcher->roots()[0].message.empty());
+}
+
 TEST_CASE("without any of its folders the watcher says so and does not start") {
   proofline::test::TempDir folder;
   Listener listener;

@@ -3,11 +3,13 @@
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 
+#include "lib/base/unique_fd.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/endpoints.h"
 #include "proofline/v1/studio_control_service.grpc.pb.h"
@@ -195,6 +197,61 @@ TEST_CASE("the daemon works without its host, ends on SIGTERM, and knows its pho
     CHECK(program.Wait() == 0);
     CHECK_FALSE(rpc::ReadEndpoints(machine.folder / "state").ok());
   }
+}
+
+// A mounted file system whose program never answers, as a share whose server is gone.
+class DeadShare {
+ public:
+  explicit DeadShare(std::string folder) : folder_(std::move(folder)) {
+    std::filesystem::create_directories(folder_);
+    server_.Reset(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+    if (!server_) return;
+    const std::string options =
+        "fd=" + std::to_string(server_.get()) + ",rootmode=40000,user_id=0,group_id=0";
+    mounted_ = ::mount("dead", folder_.c_str(), "fuse", MS_NOSUID | MS_NODEV, options.c_str()) == 0;
+  }
+  ~DeadShare() {
+    // Whoever waits for it is let go first.
+    server_.Reset();
+    if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
+  }
+  DeadShare(const DeadShare&) = delete;
+  DeadShare& operator=(const DeadShare&) = delete;
+  bool mounted() const { return mounted_; }
+
+ private:
+  const std::string folder_;
+  base::UniqueFd server_;
+  bool mounted_ = false;
+};
+
+TEST_CASE("a share that hangs is told of, holds up no other folder, and not the end either") {
+  Machine machine;
+  WriteFile((machine.folder / "photos/a.jpg").string(), "not a picture");
+  const DeadShare share((machine.folder / "share").string());
+  if (!share.mounted()) {
+    WARN("this user may not mount a FUSE file system: not tested");
+    return;
+  }
+  machine.Config("[[watch]]\npath = \"share\"\n");
+  Program program({"--config", machine.config()}, machine.output());
+  CHECK(Eventually([&] {
+    const auto status = machine.Status();
+    return status.has_value() && status->failed() == 1;
+  }));
+  WriteFile((machine.folder / "photos/b.jpg").string(), "not one either");
+  CHECK(Eventually([&] {
+    const auto status = machine.Status();
+    if (!status.has_value() || status->failed() != 2) return false;
+    return status->folders(0).message().find("does not answer") != std::string::npos &&
+           status->folders(1).message().empty();
+  }));
+  const auto begin = std::chrono::steady_clock::now();
+  program.Signal(SIGTERM);
+  INFO(machine.Output());
+  CHECK(program.Wait() == 0);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
+  CHECK(machine.Output().find("the end is held up by the watched folder") != std::string::npos);
 }
 
 TEST_CASE("a daemon killed at any durable step goes on where it was") {
