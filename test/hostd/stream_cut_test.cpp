@@ -1,6 +1,7 @@
 // Streams end when the right to them does, and nobody holds more of them than is fair.
 #include "hostd/live_streams.h"
 #include "lib/base/text.h"
+#include "lib/rpc/channel.h"
 #include "test/catch.h"
 #include "test/hostd/photo_samples.h"
 #include "test/hostd/test_host.h"
@@ -92,6 +93,8 @@ TEST_CASE("A customer that its studio revokes loses the streams that are open") 
   Studio studio(60);
   grpc::ClientContext context;
   context.set_wait_for_ready(true);
+  // Sooner than the feed looks by itself whether the session lives.
+  rpc::WithDeadline(context, std::chrono::seconds(20));
   const auto feed = studio.tom->FollowOrders(&context, pb::FollowOrdersRequest());
   SlowReader reader(*studio.tom, 60);
   pb::PublishEntry revoke = CustomerEntry(100, "");
@@ -121,6 +124,8 @@ TEST_CASE("A new identifier ends the sessions that the old one has opened") {
   Studio studio;
   grpc::ClientContext context;
   context.set_wait_for_ready(true);
+  // Sooner than the feed looks by itself whether the session lives.
+  rpc::WithDeadline(context, std::chrono::seconds(20));
   const auto feed = studio.tom->FollowOrders(&context, pb::FollowOrdersRequest());
   studio.Send(CustomerEntry(100, "TOMS-NEW-CODE"));
   pb::ListGalleriesResponse galleries;
