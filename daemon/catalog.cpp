@@ -178,6 +178,7 @@ absl::Status Catalog::LoadCounts() {
     if (waiting->Valid()) next_ticket_ = keys::NumberFrom(waiting->key()) + 1;
     if (!waiting->status().ok()) return waiting->status();
   }
+  if (!totals_.has_unsent_above()) totals_.set_unsent_above(totals_.last_sequence());
   // Before the host has been asked nothing is sent.
   const bool asked = catalog_.phase() != record::CATALOG_PHASE_REOPENING &&
                      catalog_.phase() != record::CATALOG_PHASE_ASKING;

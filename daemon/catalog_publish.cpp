@@ -140,7 +140,15 @@ absl::StatusOr<std::vector<PendingPublish>> Catalog::NextPending(std::int64_t af
     Unmake(*photo, "its renditions are not here any more; they are made again");
     if (absl::Status stored = transaction.Store(*photo); !stored.ok()) return stored;
   }
-  if (absl::Status committed = Commit(transaction); !committed.ok()) return committed;
+  const record::Totals before = totals_;
+  if (!pending.empty() && totals_.has_unsent_above()) {
+    totals_.clear_unsent_above();
+    PutTotals(transaction);
+  }
+  if (absl::Status committed = Commit(transaction); !committed.ok()) {
+    totals_ = before;
+    return committed;
+  }
   if (pending.empty()) newest_pending_ = std::min(newest_pending_, after);
   if (!pending.empty()) perhaps_sent_ = std::max(perhaps_sent_, pending.back().sequence);
   return pending;
@@ -260,6 +268,7 @@ absl::Status Catalog::Renumber(std::int64_t above) {
       });
   totals_.set_last_sequence(std::max(totals_.last_sequence(), above));
   totals_.set_host_sequence(above);
+  totals_.set_unsent_above(totals_.last_sequence());
   for (const record::PendingChange& change : pending) {
     if (!status.ok()) return status;
     status = QueueAgain(transaction, change);
@@ -338,11 +347,12 @@ absl::Status Catalog::RepublishAfter(std::int64_t last_sequence) {
 absl::Status Catalog::HostOpened(std::int64_t last_sequence,
                                  const std::map<std::int64_t, Refusal>& refusals,
                                  std::int64_t unsure_sequence) {
+  // The highest number that a host can have from this catalog.
   std::int64_t given = 0;
   std::int64_t acknowledged = 0;
   {
     const std::lock_guard lock(mutex_);
-    given = totals_.last_sequence();
+    given = totals_.has_unsent_above() ? totals_.unsent_above() : totals_.last_sequence();
     acknowledged = totals_.host_sequence();
     // What the stream before carried beyond this has not arrived.
     const bool in_doubt =

@@ -1,5 +1,6 @@
 // A catalog that is new, or built anew, and the photos that the host has.
 #include <algorithm>
+#include <set>
 
 #include "daemon/rebuild.h"
 #include "test/daemon/studio_fixture.h"
@@ -291,6 +292,43 @@ TEST_CASE("a catalog restored from an older copy gets back the ids of photos tha
   REQUIRE(pending.size() == 1);
   CHECK(pending[0].contents.empty());
   CHECK(pending[0].photo.name().ends_with(id));
+}
+
+TEST_CASE("what a restored catalog renders before it reaches the host is sent, under new numbers") {
+  Shoot shoot;
+  Studio& studio = shoot.studio;
+  studio.ask_host = true;
+  const fs::path copy = studio.folder() / "copy";
+  REQUIRE(studio.catalog().database().CopyTo(copy).ok());
+  studio.Add("g/d.jpg", "g/d.jpg");
+  studio.RenderAll();
+  studio.AcknowledgeAll();
+  const std::int64_t last = studio.catalog().last_sequence();
+  shoot.told = Told(studio);
+  studio.Close();
+  fs::remove_all(studio.folder() / "catalog");
+  fs::rename(copy, studio.folder() / "catalog");
+  // More changes than the host knows of, over two starts without a connection.
+  for (const std::string name : {"g/x.jpg", "g/y.jpg", "g/z.jpg"}) {
+    studio.Open();
+    studio.Add(name, name);
+    studio.RenderAll();
+    studio.Close();
+  }
+  studio.Open();
+  REQUIRE(studio.catalog().last_sequence() > last);
+  CHECK_FALSE(studio.catalog().HostOpened(last).ok());
+  REQUIRE(studio.catalog().phase() == record::CATALOG_PHASE_ASKING);
+  Tell(studio, shoot.told);
+  REQUIRE(studio.catalog().FinishRemembering(4).ok());
+  studio.RenderAll();
+  REQUIRE(studio.catalog().HostOpened(last).ok());
+  std::set<std::string> sent;
+  for (const PendingPublish& change : studio.Pending(last)) {
+    CHECK(change.sequence > last);
+    if (!change.contents.empty()) sent.insert(change.photo.file_name());
+  }
+  CHECK(sent == std::set<std::string>{"x.jpg", "y.jpg", "z.jpg"});
 }
 
 TEST_CASE("a pair gets back its id although its RAW file was rendered before its JPEG was found") {
