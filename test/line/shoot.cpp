@@ -17,6 +17,10 @@ namespace fs = std::filesystem;
 constexpr int kShrink = 4;
 constexpr double kSamePage = 0.95;
 
+constexpr const char* kProducts = "studios/demo/labs/lab/products/";
+// Short enough that a test which revives daemons gets to it.
+constexpr std::chrono::seconds kProductsComeIn{20};
+
 // Long enough for an answer, short enough that a test which revives daemons gets to it.
 void Deadline(grpc::ClientContext& context) {
   context.set_wait_for_ready(true);
@@ -25,6 +29,26 @@ void Deadline(grpc::ClientContext& context) {
 
 void Require(const grpc::Status& status) {
   if (!status.ok()) throw std::runtime_error(status.error_message());
+}
+
+// The studio's device tells the host of them once it has reached the lab.
+void AwaitProducts(const Line& line, const std::string& session, const std::vector<Wish>& wishes) {
+  const auto storefront = line.Storefront(session);
+  const bool there = WaitUntil(
+      [&] {
+        grpc::ClientContext context;
+        Deadline(context);
+        v1::ListProductsResponse products;
+        Require(storefront->ListProducts(&context, {}, &products));
+        return std::all_of(wishes.begin(), wishes.end(), [&](const Wish& wish) {
+          return std::any_of(products.products().begin(), products.products().end(),
+                             [&](const v1::Product& product) {
+                               return product.name() == kProducts + wish.product;
+                             });
+        });
+      },
+      kProductsComeIn);
+  if (!there) throw std::runtime_error("the host has not heard of the lab's products");
 }
 
 }  // namespace
@@ -133,12 +157,13 @@ Rectangle PartOfShape(const v1::Photo& photo, Size page, int border, double shif
 
 v1::Order PlaceOrder(const Line& line, const std::string& session, const std::string& request_id,
                      const std::vector<Wish>& wishes) {
+  AwaitProducts(line, session, wishes);
   v1::CreateOrderRequest request;
   request.set_request_id(request_id);
   for (const Wish& wish : wishes) {
     v1::OrderLine* ordered = request.mutable_order()->add_lines();
     ordered->set_photo(wish.photo.name());
-    ordered->set_product("studios/demo/labs/lab/products/" + wish.product);
+    ordered->set_product(kProducts + wish.product);
     ordered->set_quantity(wish.quantity);
     if (wish.part.width < 1 || wish.part.height < 1) {
       v1::Crop* crop = ordered->mutable_print_crop();
