@@ -51,6 +51,13 @@ v1::Photo AwaitPhoto(const Line& line, const std::string& session,
   return photo;
 }
 
+std::string ProofDigest(const v1::Photo& photo) {
+  for (const v1::Rendition& rendition : photo.renditions()) {
+    if (rendition.kind() == v1::RENDITION_KIND_PROOF) return rendition.digest();
+  }
+  return {};
+}
+
 v1::Edit EditAtLab(const Line& line) {
   grpc::ClientContext context;
   rpc::WithDeadline(context, seconds(30));
@@ -170,14 +177,9 @@ TEST_CASE("a watermark is on the proof that the customer sees, and not on the pa
   config.resize(config.find("[watermark]"));
   std::ofstream(line.config(Part::kStudio), std::ios::trunc) << config;
   ::kill(line.pid(Part::kStudio), SIGHUP);
-  std::string proof;
-  CHECK(WaitUntil(
-      [&] {
-        const auto photos = VisiblePhotos(line, session);
-        proof = Fetch(line, session, photos.begin()->second, v1::RENDITION_KIND_PROOF);
-        return proof != marked;
-      },
-      seconds(60)));
+  const v1::Photo remade = AwaitPhoto(
+      line, session, [&](const v1::Photo& now) { return ProofDigest(now) != ProofDigest(photo); });
+  const std::string proof = Fetch(line, session, remade, v1::RENDITION_KIND_PROOF);
   CHECK(ShareOfOthers(proof, clean, 40) < 0.002);
 }
 
