@@ -54,14 +54,17 @@ void SetMetadata(Studio& studio, const std::string& name, const std::string& tit
               .ok());
 }
 
-void Turn(Studio& studio, const std::string& name) {
-  REQUIRE(studio.catalog()
-              .Update(studio.At(name).id(), "",
-                      [](record::Photo& photo) {
-                        photo.mutable_edit()->set_rotation_degrees(90);
-                        return absl::OkStatus();
-                      })
-              .ok());
+fs::path BackUp(Studio& studio) {
+  const fs::path copy = studio.folder() / "copy";
+  REQUIRE(studio.catalog().database().CopyTo(copy).ok());
+  return copy;
+}
+
+// As of the next Open().
+void Restore(Studio& studio, const fs::path& copy) {
+  studio.Close();
+  fs::remove_all(studio.folder() / "catalog");
+  fs::rename(copy, studio.folder() / "catalog");
 }
 
 struct Shoot {
@@ -260,8 +263,7 @@ TEST_CASE("a catalog restored from an older copy gets back the ids of photos tha
   Shoot shoot;
   Studio& studio = shoot.studio;
   studio.ask_host = true;
-  const fs::path copy = studio.folder() / "copy";
-  REQUIRE(studio.catalog().database().CopyTo(copy).ok());
+  const fs::path copy = BackUp(studio);
   studio.Add("g/d.jpg", "g/d.jpg");
   studio.Add("g/e.jpg", "g/e.jpg");
   studio.RenderAll();
@@ -270,9 +272,7 @@ TEST_CASE("a catalog restored from an older copy gets back the ids of photos tha
   const std::string id = studio.At("g/d.jpg").id();
   const std::int64_t last = studio.catalog().last_sequence();
   shoot.told = Told(studio);
-  studio.Close();
-  fs::remove_all(studio.folder() / "catalog");
-  fs::rename(copy, studio.folder() / "catalog");
+  Restore(studio, copy);
   studio.Open();
   CHECK(studio.catalog().phase() == record::CATALOG_PHASE_WHOLE);
   const bool found_first = GENERATE(true, false);
@@ -298,16 +298,13 @@ TEST_CASE("what a restored catalog renders before it reaches the host is sent, u
   Shoot shoot;
   Studio& studio = shoot.studio;
   studio.ask_host = true;
-  const fs::path copy = studio.folder() / "copy";
-  REQUIRE(studio.catalog().database().CopyTo(copy).ok());
+  const fs::path copy = BackUp(studio);
   studio.Add("g/d.jpg", "g/d.jpg");
   studio.RenderAll();
   studio.AcknowledgeAll();
   const std::int64_t last = studio.catalog().last_sequence();
   shoot.told = Told(studio);
-  studio.Close();
-  fs::remove_all(studio.folder() / "catalog");
-  fs::rename(copy, studio.folder() / "catalog");
+  Restore(studio, copy);
   // More changes than the host knows of, over two starts without a connection.
   for (const std::string name : {"g/x.jpg", "g/y.jpg", "g/z.jpg"}) {
     studio.Open();

@@ -43,19 +43,18 @@ void Choose(Studio& studio, const std::string& name, record::SelectionChoice cho
   REQUIRE(studio.catalog().SelectPhotos({studio.At(name).id()}, choice).ok());
 }
 
-void Turn(Studio& studio, const std::string& name) {
-  REQUIRE(studio.catalog()
-              .Update(studio.At(name).id(), "",
-                      [](record::Photo& photo) {
-                        photo.mutable_edit()->set_rotation_degrees(90);
-                        return absl::OkStatus();
-                      })
-              .ok());
-}
-
 bool IsWithdrawing(Studio& studio) {
   const std::vector<PendingPublish> pending = studio.Pending();
   return pending.size() == 1 && pending[0].withdrawal;
+}
+
+Preferences KeepBelowThreeStars() {
+  Preferences preferences;
+  SelectionRule rule;
+  rule.rating = *RatingCondition::Parse("<3");
+  rule.sent = false;
+  preferences.rules = {rule};
+  return preferences;
 }
 
 Preferences KeepIn(const std::string& pattern) {
@@ -244,12 +243,7 @@ TEST_CASE("what people said about a copy, and whom they gave it to, goes to its 
 
 TEST_CASE("two copies that are only looked into, each with a sidecar, are one photo") {
   Studio studio;
-  Preferences preferences;
-  SelectionRule rule;
-  rule.rating = *RatingCondition::Parse("<3");
-  rule.sent = false;
-  preferences.rules = {rule};
-  Use(studio, preferences);
+  Use(studio, KeepBelowThreeStars());
   for (const char* name : {"a/1.xmp", "b/1.xmp"}) studio.Add(name, name);
   studio.Add("a/1.CR2", "same");
   studio.Add("b/1.CR2", "same");
@@ -260,11 +254,7 @@ TEST_CASE("two copies that are only looked into, each with a sidecar, are one ph
 
 TEST_CASE("a changed sidecar has a photo looked into again that was only looked into") {
   Studio studio;
-  Preferences preferences;
-  SelectionRule rule;
-  rule.rating = *RatingCondition::Parse("<3");
-  rule.sent = false;
-  preferences.rules = {rule};
+  const Preferences preferences = KeepBelowThreeStars();
   Use(studio, preferences);
   studio.Add("1.CR2", "raw");
   Work(studio);

@@ -143,6 +143,17 @@ class Studio {
   std::unique_ptr<Catalog> catalog_;
 };
 
+// Edits a photo: a quarter turn.
+inline void Turn(Studio& studio, const std::string& name) {
+  REQUIRE(studio.catalog()
+              .Update(studio.At(name).id(), "",
+                      [](record::Photo& photo) {
+                        photo.mutable_edit()->set_rotation_degrees(90);
+                        return absl::OkStatus();
+                      })
+              .ok());
+}
+
 inline std::string FakeJpeg(const std::string& body) {
   using namespace std::string_literals;
   // Start, frame of one component, one Huffman table of each class, scan: the least a header has.

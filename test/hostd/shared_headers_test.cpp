@@ -8,7 +8,7 @@
 #include "hostd/store_keys.h"
 #include "test/catch.h"
 #include "test/hostd/photo_samples.h"
-#include "test/temp_dir.h"
+#include "test/hostd/shelf.h"
 
 namespace proofline::host {
 namespace {
@@ -20,35 +20,12 @@ using test::PublishNow;
 using test::Sample;
 using test::WithdrawalOf;
 
-constexpr std::uint64_t kCache = std::uint64_t{8} << 20;
-
-struct Shelf {
-  Shelf() {
-    store = OpenAt(dir / "store");
-    test::FillStudio(*store, "north");
-    test::FillStudio(*store, "south");
-  }
-  std::unique_ptr<Store> OpenAt(const fs::path& folder) {
-    auto opened = Store::Open(folder, kCache, clock);
-    REQUIRE(opened.ok());
-    return *std::move(opened);
-  }
-  // What a crash at this moment would leave; without anything that this store holds in memory.
-  std::unique_ptr<Store> OpenCopy() {
-    const fs::path copy = dir / "copy";
-    fs::remove_all(copy);
-    fs::copy(dir / "store", copy, fs::copy_options::recursive);
-    return OpenAt(copy);
-  }
+struct Shelf : test::Shelf {
   void Publish(std::vector<PublishedChange> changes) {
     const auto outcome = PublishNow(*store, "north", "one", "cat", std::move(changes));
     REQUIRE(outcome.ok());
     REQUIRE(outcome->refusals.empty());
   }
-
-  proofline::test::TempDir dir;
-  base::FakeClock clock;
-  std::unique_ptr<Store> store;
 };
 
 base::Digest HeaderOf(const PublishedChange& change) { return *change.renditions[0].header_digest; }

@@ -7,6 +7,7 @@
 #include "lib/base/text.h"
 #include "test/catch.h"
 #include "test/hostd/photo_samples.h"
+#include "test/hostd/shelf.h"
 #include "test/temp_dir.h"
 
 namespace proofline::host {
@@ -19,29 +20,7 @@ using test::PublishNow;
 using test::Sample;
 using test::WithdrawalOf;
 
-constexpr std::uint64_t kCache = std::uint64_t{8} << 20;
-
-struct Shelf {
-  Shelf() {
-    Reopen();
-    test::FillStudio(*store, "north");
-    test::FillStudio(*store, "south");
-  }
-  void Reopen() {
-    store.reset();
-    auto opened = Store::Open(dir / "store", kCache, clock);
-    REQUIRE(opened.ok());
-    store = *std::move(opened);
-  }
-  // What a crash at this moment would leave.
-  std::unique_ptr<Store> OpenCopy() {
-    const fs::path copy = dir / "copy";
-    fs::remove_all(copy);
-    fs::copy(dir / "store", copy, fs::copy_options::recursive);
-    auto opened = Store::Open(copy, kCache, clock);
-    REQUIRE(opened.ok());
-    return *std::move(opened);
-  }
+struct Shelf : test::Shelf {
   pb::Usage Usage(const std::string& studio = "north") const { return *store->GetUsage(studio); }
   std::vector<std::string> Photos(const std::string& gallery, int page_size = 100) const {
     std::vector<std::string> ids;
@@ -54,10 +33,6 @@ struct Shelf {
     } while (!after.empty());
     return ids;
   }
-
-  proofline::test::TempDir dir;
-  base::FakeClock clock;
-  std::unique_ptr<Store> store;
 };
 
 std::string ReasonOfFirst(const absl::StatusOr<PublishOutcome>& outcome) {
@@ -387,12 +362,12 @@ TEST_CASE("A store of another format is refused with a sentence") {
   const proofline::test::TempDir dir;
   base::FakeClock clock;
   {
-    auto store = Store::Open(dir / "store", kCache, clock);
+    auto store = Store::Open(dir / "store", Shelf::kCache, clock);
     REQUIRE(store.ok());
   }
-  CHECK(Store::Open(dir / "store", kCache, clock).ok());
+  CHECK(Store::Open(dir / "store", Shelf::kCache, clock).ok());
   REQUIRE(base::WriteFileDurably(dir / "file", "x").ok());
-  CHECK_FALSE(Store::Open(dir / "file", kCache, clock).ok());
+  CHECK_FALSE(Store::Open(dir / "file", Shelf::kCache, clock).ok());
 }
 
 }  // namespace proofline::host
