@@ -95,7 +95,7 @@ struct BlockRow {
 
   void Write() {
     transform->Write(run, filled, to, stride);
-    to += filled * transform->edge();
+    to += std::ptrdiff_t{filled} * transform->edge();
     filled = 0;
   }
 };

@@ -80,15 +80,16 @@ template <int kEdge>
   if constexpr (kEdge == 4) {
     std::memcpy(bytes.data(), &left, sizeof(left));
   } else {
-    for (int block = 0; block < BlockRun::kBlocks; ++block) {
+    std::uint8_t* byte = bytes.data();
+    for (int block = 0; block < BlockRun::kBlocks; ++block, byte += kEdge) {
       const std::uint32_t halves[2] = {left[block], right[block]};
-      std::memcpy(bytes.data() + kEdge * block, halves, kEdge);
+      std::memcpy(byte, halves, kEdge);
     }
   }
   if (blocks == BlockRun::kBlocks) {
-    std::memcpy(to, bytes.data(), kEdge * BlockRun::kBlocks);
+    std::memcpy(to, bytes.data(), std::size_t{kEdge} * BlockRun::kBlocks);
   } else {
-    std::memcpy(to, bytes.data(), static_cast<std::size_t>(kEdge * blocks));
+    std::memcpy(to, bytes.data(), std::size_t{kEdge} * static_cast<std::size_t>(blocks));
   }
 }
 

@@ -22,7 +22,6 @@
 namespace proofline::imaging {
 namespace {
 
-using test::JpegKind;
 using test::JpegOf;
 using test::Scene;
 
