@@ -122,6 +122,15 @@ bool DecodeBlock(Bits& bits, BlockRow& row, const Wanted& wanted) {
       bits.Skip(symbol.bits());
     }
   }
+  // The first of two symbols cannot be the block's last.
+  while (k < 64 - HuffmanSymbol::kMostAdvance) {
+    bits.Refill();
+    for (int twice = 0; twice < 2 && k < 64 - HuffmanSymbol::kMostAdvance; ++twice) {
+      const HuffmanSymbol symbols = others.FindToSkip(bits.next);
+      k += symbols.advance();
+      bits.Skip(symbols.bits());
+    }
+  }
   while (k < 64) {
     bits.Refill();
     for (int twice = 0; twice < 2 && k < 64; ++twice) {

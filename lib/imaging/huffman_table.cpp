@@ -19,7 +19,8 @@ HuffmanSymbol SymbolOf(HuffmanTable::Of kind, unsigned code_bits, unsigned value
   const unsigned zeros = value >> 4;
   const unsigned value_bits = value & 15;
   if (value_bits > kMostBitsOfOthers) return kNone;
-  if (value_bits > 0 || zeros == 15) return {code_bits + value_bits, value_bits, zeros + 1};
+  if (value_bits > 0 || zeros + 1 == HuffmanSymbol::kMostAdvance)
+    return {code_bits + value_bits, value_bits, zeros + 1};
   return zeros == 0 ? HuffmanSymbol(code_bits, 0, HuffmanSymbol::kEndOfBlock) : kNone;
 }
 
@@ -50,7 +51,24 @@ std::optional<HuffmanTable> HuffmanTable::Make(Of kind, std::span<const std::uin
     table.limit_[bits] = code << (kLongest - bits);
     code <<= 1;
   }
+  table.FindPairs();
   return table;
+}
+
+// A second symbol counts where all of its code is among the bits that are looked up.
+void HuffmanTable::FindPairs() {
+  pairs_ = short_;
+  for (std::uint32_t bits = 0; bits < pairs_.size(); ++bits) {
+    const HuffmanSymbol first = short_[bits];
+    if (!first.is_known() || first.advance() > HuffmanSymbol::kMostAdvance ||
+        first.bits() >= kShort)
+      continue;
+    const std::uint32_t rest = bits << first.bits() & (pairs_.size() - 1);
+    const HuffmanSymbol second = short_[rest];
+    if (second.is_known() && first.bits() + second.bits() - second.value_bits() <= kShort) {
+      pairs_[bits] = {first.bits() + second.bits(), 0, first.advance() + second.advance()};
+    }
+  }
 }
 
 HuffmanSymbol HuffmanTable::FindLong(std::uint64_t next) const {

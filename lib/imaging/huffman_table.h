@@ -30,6 +30,7 @@ class HuffmanSymbol {
 
   // Neither can be mistaken for the other, or for coefficients that were too many, when it is added
   // to the number of a coefficient.
+  static constexpr unsigned kMostAdvance = 16;
   static constexpr unsigned kEndOfBlock = 80;
   static constexpr unsigned kNoSymbol = 160;
   static constexpr unsigned kBeyondAll = 64 + kNoSymbol;
@@ -54,14 +55,23 @@ class HuffmanTable {
     return symbol.is_known() ? symbol : FindLong(next);
   }
 
+  // The next symbol or two, of which nobody wants to know more than where they end: the bits of
+  // both, and how far they come.
+  HuffmanSymbol FindToSkip(std::uint64_t next) const {
+    const HuffmanSymbol both = pairs_[next >> (64 - kShort)];
+    return both.is_known() ? both : FindLong(next);
+  }
+
  private:
   static constexpr int kLongest = 16;
-  static constexpr int kShort = 11;
+  static constexpr int kShort = 10;
 
   HuffmanTable() = default;
   HuffmanSymbol FindLong(std::uint64_t next) const;
+  void FindPairs();
 
   std::array<HuffmanSymbol, 1 << kShort> short_;
+  std::array<HuffmanSymbol, 1 << kShort> pairs_;
   // For each length, what codes of that length, and all shorter ones, are less than; as 16 bits.
   std::array<std::uint32_t, kLongest + 1> limit_{};
   // For each length, its first code, and where its symbols begin.
