@@ -110,7 +110,15 @@ absl::StatusOr<pb::ExplainSelectionResponse> ControlService::Explain(
       decision.add_renditions(KindOf(spec.kind));
     }
     decision.set_sent(selection.sent);
-    decision.set_message(Readable(selection.reason, 2'000));
+    const record::Place* place = MainPlace(photo);
+    if (place != nullptr) decision.set_file_name(Readable(NameOf(place->path())));
+    // What cannot be read is never looked into: no rule is going to ask it again.
+    const bool unread = selection.needs_inspection && photo.state() == pb::LOCAL_PHOTO_STATE_FAILED;
+    if (unread) decision.set_rule(0);
+    decision.set_message(Readable(
+        unread ? base::Concat("has failed before a rule could decide: ", photo.state_message())
+               : selection.reason,
+        2'000));
   }
   if (static_cast<int>(photos->size()) == *size) {
     response.set_next_page_token(rpc::MakePageToken(request, photos->back().id()));
