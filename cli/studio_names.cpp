@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_replace.h"
 #include "cli/exit_code.h"
 #include "cli/names.h"
 #include "cli/text.h"
@@ -27,11 +28,7 @@ std::string WithoutSlashes(std::string path) {
 
 // A title as the path of its folder, and a path, in one spelling: "School / 3b" and "school/3b/".
 std::string AsFolder(const std::string& text) {
-  std::string folded = base::FoldedText(text);
-  for (std::size_t at = 0; (at = folded.find(" / ", at)) != std::string::npos; ++at) {
-    folded.replace(at, 3, "/");
-  }
-  return WithoutSlashes(std::move(folded));
+  return WithoutSlashes(absl::StrReplaceAll(base::FoldedText(text), {{" / ", "/"}}));
 }
 
 }  // namespace
@@ -81,7 +78,7 @@ absl::StatusOr<std::string> StudioNames::TitleOfFolder(const std::string& text) 
   std::size_t longest = 0;
   for (const v1::WatchedFolder& folder : status->folders()) {
     const std::string root = WithoutSlashes(folder.path());
-    if (path != root && !path.starts_with(root + "/")) continue;
+    if (path != root && !path.starts_with(Concat(root, "/"))) continue;
     if (root.size() < longest) continue;
     longest = root.size();
     title = path == root ? LastId(root) : path.substr(root.size() + 1);
