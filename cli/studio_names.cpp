@@ -47,7 +47,13 @@ absl::Status StudioNames::LoadGalleries() {
 }
 
 absl::StatusOr<std::string> StudioNames::Gallery(const std::string& text) {
-  if (auto name = ExpandName(kGalleryPattern, text)) return *name;
+  if (auto name = ExpandName(kGalleryPattern, text)) {
+    if (text.starts_with("studios/")) return *name;
+    // "school/3b" may be a folder as well as a studio and its gallery.
+    absl::StatusOr<std::optional<std::string>> alike = GalleryLike(text);
+    if (!alike.ok()) return alike.status();
+    return alike->has_value() ? **std::move(alike) : *name;
+  }
   if (absl::Status status = LoadGalleries(); !status.ok()) return status;
   std::vector<std::string> titled;
   std::vector<std::string> names;

@@ -257,7 +257,8 @@ TEST_CASE("a gallery is found by its folder, in any spelling of its title") {
   // "Müller" with the accent behind its letter, as macOS writes it.
   WritePicture(m.path("School/3b/Mu\xCC\x88ller/a.jpg"), 120, 80);
   WritePicture(m.path("b.jpg"), 120, 80, 2);
-  m.Settle(2);
+  WritePicture(m.path("Spring/4c/c.jpg"), 120, 80, 3);
+  m.Settle(3);
   for (const std::string& name :
        {std::string("School / 3b / M\xC3\xBCller"), std::string("school/3B/m\xC3\xBCller/"),
         m.path("School/3b/Mu\xCC\x88ller"), m.path("School/3b/../3b/Mu\xCC\x88ller/")}) {
@@ -266,6 +267,7 @@ TEST_CASE("a gallery is found by its folder, in any spelling of its title") {
     CHECK(m.Do({"set", name, "--title", name}) == "changed 1 photo\n");
   }
   CHECK(Has(m.Do({"list", "--gallery", m.folder / "photos"}), "b.jpg"));
+  CHECK(Has(m.Do({"list", "--gallery", "spring/4c"}), "c.jpg"));
   m.Fails({"list", "--gallery", m.path("School")}, 4, "no gallery is called");
 }
 
