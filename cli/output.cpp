@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/cord.h"
 #include "cli/text.h"
@@ -32,6 +33,20 @@ google::protobuf::Value TextValue(std::string_view text) {
   google::protobuf::Value value;
   value.set_string_value(std::string(text));
   return value;
+}
+
+// At \n, \r\n and \r.
+std::vector<std::string> LinesIn(std::string_view text) {
+  std::vector<std::string> lines(1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
+    if (text[i] == '\r' || text[i] == '\n') {
+      lines.emplace_back();
+    } else {
+      lines.back() += text[i];
+    }
+  }
+  return lines;
 }
 
 bool WantsNoColour() {
@@ -85,8 +100,12 @@ std::string FormatFacts(const Facts& facts) {
   std::string text;
   for (const auto& [label, value] : facts) {
     if (value.empty()) continue;
-    AppendCell(text, label, width, false);
-    text += base::Concat(kGap, Printable(value), "\n");
+    // A caption may have lines of its own; they stay below each other.
+    std::string shown = label;
+    for (const std::string& line : LinesIn(value)) {
+      AppendCell(text, std::exchange(shown, ""), width, false);
+      text += base::Concat(kGap, Printable(line), "\n");
+    }
   }
   return text;
 }

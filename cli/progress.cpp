@@ -1,5 +1,8 @@
 #include "cli/progress.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include "cli/text.h"
 #include "lib/base/text.h"
 
@@ -11,10 +14,17 @@ constexpr std::string_view kClearLine = "\r\x1b[K";
 
 }  // namespace
 
+std::size_t TerminalColumns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 void Progress::Show(std::string_view text) {
   if (!output_.shows_progress() || text == shown_) return;
   shown_ = text;
-  output_.Raw(base::Concat(kClearLine, Printable(text)));
+  const std::size_t columns = TerminalColumns();
+  const std::string line = Printable(text);
+  output_.Raw(base::Concat(kClearLine, columns > 0 ? CutToWidth(line, columns - 1) : line));
 }
 
 void Progress::Show(std::string_view verb, std::int64_t done, std::int64_t total) {

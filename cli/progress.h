@@ -9,8 +9,11 @@
 
 namespace proofline::cli {
 
+// Columns of the terminal that standard error is; 0 if it is none, or does not say.
+std::size_t TerminalColumns();
+
 // Writes one line over and over on standard error, only where a person watches (see
-// Output::shows_progress), and clears it when the object goes.
+// Output::shows_progress), cut to the terminal's width, and clears it when the object goes.
 class Progress {
  public:
   explicit Progress(Output& output) : output_(output) {}

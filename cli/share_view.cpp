@@ -1,5 +1,6 @@
 #include "cli/share_view.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,14 @@ std::string ShareText(const v1::Share& share) {
   std::string text;
   const auto add = [&](const std::string& part) { text += Concat(text.empty() ? "" : ", ", part); };
   for (const std::string& gallery : share.galleries()) add("gallery " + LastId(gallery));
-  for (const std::string& photo : share.photos()) add("photo " + ShortName(photo, 1));
+  // Hundreds of chosen photos would bury everything else in a list; --json has them all.
+  constexpr int kPhotosNamed = 5;
+  for (int i = 0; i < std::min(share.photos_size(), kPhotosNamed); ++i) {
+    add("photo " + ShortName(share.photos(i), 1));
+  }
+  if (share.photos_size() > kPhotosNamed) {
+    add(CountText(share.photos_size() - kPhotosNamed, "more photo", "more photos"));
+  }
   // One value in many galleries is told once.
   std::vector<std::pair<std::string, std::vector<std::string>>> values;
   for (const v1::MetadataMatch& match : share.matches()) {

@@ -5,9 +5,11 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_replace.h"
 #include "cli/exit_code.h"
 #include "cli/names.h"
 #include "cli/text.h"
+#include "lib/base/folded_text.h"
 #include "lib/base/id.h"
 #include "lib/base/text.h"
 
@@ -18,6 +20,16 @@ using Stub = v1::StudioControlService::Stub;
 using base::Concat;
 
 constexpr int kPageSize = 1000;
+
+std::string WithoutSlashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+// A title as the path of its folder, and a path, in one spelling: "School / 3b" and "school/3b/".
+std::string AsFolder(const std::string& text) {
+  return WithoutSlashes(absl::StrReplaceAll(base::FoldedText(text), {{" / ", "/"}}));
+}
 
 }  // namespace
 
@@ -35,7 +47,13 @@ absl::Status StudioNames::LoadGalleries() {
 }
 
 absl::StatusOr<std::string> StudioNames::Gallery(const std::string& text) {
-  if (auto name = ExpandName(kGalleryPattern, text)) return *name;
+  if (auto name = ExpandName(kGalleryPattern, text)) {
+    if (text.starts_with("studios/")) return *name;
+    // "school/3b" may be a folder as well as a studio and its gallery.
+    absl::StatusOr<std::optional<std::string>> alike = GalleryLike(text);
+    if (!alike.ok()) return alike.status();
+    return alike->has_value() ? **std::move(alike) : *name;
+  }
   if (absl::Status status = LoadGalleries(); !status.ok()) return status;
   std::vector<std::string> titled;
   std::vector<std::string> names;
@@ -48,7 +66,46 @@ absl::StatusOr<std::string> StudioNames::Gallery(const std::string& text) {
     return UsageError(Concat("more than one gallery has the title \"", text, "\"; write one of ",
                              LastId(titled[0]), ", ", LastId(titled[1])));
   }
-  return PickByEnding(names, text, "gallery");
+  absl::StatusOr<std::string> picked = PickByEnding(names, text, "gallery");
+  if (!absl::IsNotFound(picked.status())) return picked;
+  absl::StatusOr<std::optional<std::string>> alike = GalleryLike(text);
+  if (!alike.ok()) return alike.status();
+  return alike->has_value() ? **std::move(alike) : picked;
+}
+
+absl::StatusOr<std::string> StudioNames::TitleOfFolder(const std::string& text) const {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(text, ignored)) return text;
+  const std::string path = WithoutSlashes(std::filesystem::absolute(text).lexically_normal());
+  const auto status = client_.Call(&Stub::GetStudioStatus, v1::GetStudioStatusRequest());
+  if (!status.ok()) return status.status();
+  // The innermost of the watched folders that it lies in.
+  std::string title = text;
+  std::size_t longest = 0;
+  for (const v1::WatchedFolder& folder : status->folders()) {
+    const std::string root = WithoutSlashes(folder.path());
+    if (path != root && !path.starts_with(Concat(root, "/"))) continue;
+    if (root.size() < longest) continue;
+    longest = root.size();
+    title = path == root ? LastId(root) : path.substr(root.size() + 1);
+  }
+  return title;
+}
+
+absl::StatusOr<std::optional<std::string>> StudioNames::GalleryLike(const std::string& text) {
+  if (absl::Status status = LoadGalleries(); !status.ok()) return status;
+  const absl::StatusOr<std::string> meant = TitleOfFolder(text);
+  if (!meant.ok()) return meant.status();
+  std::vector<std::string> alike;
+  for (const v1::Gallery& gallery : *galleries_) {
+    if (AsFolder(gallery.title()) == AsFolder(*meant)) alike.push_back(gallery.name());
+  }
+  if (alike.size() > 1) {
+    return UsageError(Concat("more than one gallery is called like \"", text, "\"; write one of ",
+                             LastId(alike[0]), ", ", LastId(alike[1])));
+  }
+  if (alike.empty()) return std::nullopt;
+  return alike.front();
 }
 
 absl::StatusOr<v1::LocalPhoto> StudioNames::Get(const std::string& name_or_path) const {
@@ -111,6 +168,10 @@ absl::StatusOr<StudioNames::Meant> StudioNames::Find(const std::string& text) {
     absl::StatusOr<std::string> gallery = Gallery(text);
     if (gallery.ok()) return Meant{*std::move(gallery)};
     if (!absl::IsNotFound(gallery.status())) return gallery.status();
+  } else if (absl::StatusOr<std::optional<std::string>> alike = GalleryLike(text);
+             !alike.ok() || alike->has_value()) {
+    if (!alike.ok()) return alike.status();
+    return Meant{**std::move(alike)};
   }
   absl::StatusOr<v1::LocalPhoto> photo = Photo(text);
   if (absl::IsNotFound(photo.status()) && text.find('/') == std::string::npos) {

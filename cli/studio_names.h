@@ -19,7 +19,8 @@ class StudioNames {
  public:
   explicit StudioNames(const StudioClient& client) : client_(client) {}
 
-  // A gallery's full name, identifier, or exact title.
+  // A gallery's full name, identifier, or title, or the folder that it is: "School / 3b",
+  // "school/3b", "/photos/School/3b".
   absl::StatusOr<std::string> Gallery(const std::string& text);
   // A photo's full name, "GALLERY/PHOTO", its identifier alone, or the path of its original.
   absl::StatusOr<v1::LocalPhoto> Photo(const std::string& text);
@@ -34,6 +35,10 @@ class StudioNames {
   absl::StatusOr<v1::LocalPhoto> Get(const std::string& name_or_path) const;
   absl::StatusOr<std::vector<v1::LocalPhoto>> List(const std::string& gallery) const;
   absl::Status LoadGalleries();
+  // Below its watched folder, where the text is a folder on this machine; else the text.
+  absl::StatusOr<std::string> TitleOfFolder(const std::string& text) const;
+  // The gallery whose title is spelt otherwise, in case, accents or slashes, if there is one.
+  absl::StatusOr<std::optional<std::string>> GalleryLike(const std::string& text);
   // What a text means. `photo` is there when it had to be asked for.
   struct Meant {
     std::string name;

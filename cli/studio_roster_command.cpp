@@ -4,6 +4,7 @@
 #include <map>
 
 #include "cli/arguments.h"
+#include "cli/encoding.h"
 #include "cli/exit_code.h"
 #include "cli/studio_verbs.h"
 #include "cli/text.h"
@@ -22,6 +23,7 @@ constexpr int kShown = 20;
 
 struct RosterFlags {
   std::string file;
+  std::string encoding;
   std::vector<std::string> map;
   std::string match_column;
   std::string match_by = "file-name";
@@ -117,7 +119,7 @@ absl::Status ReadMap(const RosterFlags& flags, v1::ImportRosterRequest& request)
 absl::Status Import(Program& program, const StudioTarget& target, const RosterFlags& flags) {
   v1::ImportRosterRequest request;
   if (absl::Status status = ReadMap(flags, request); !status.ok()) return status;
-  absl::StatusOr<std::string> csv = ReadRoster(program, flags.file);
+  absl::StatusOr<std::string> csv = ReadRoster(program, flags.file, flags.encoding);
   if (!csv.ok()) return csv.status();
   request.set_csv(*std::move(csv));
   std::string by = flags.match_by;
@@ -151,29 +153,32 @@ absl::Status Import(Program& program, const StudioTarget& target, const RosterFl
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadRoster(Program& program, const std::string& file) {
+absl::StatusOr<std::string> ReadRoster(Program& program, const std::string& file,
+                                       const std::string& encoding) {
   constexpr std::size_t kMost = std::size_t{16} << 20;
   if (file == "-") {
     std::string text(std::istreambuf_iterator<char>(program.in), {});
-    if (text.size() <= kMost) return text;
+    if (text.size() <= kMost) return ToUtf8(std::move(text), encoding, "the roster");
     return UsageError("the roster has more than 16 MiB; split it");
   }
   absl::StatusOr<std::string> text = base::ReadFile(file, kMost);
   if (absl::IsResourceExhausted(text.status())) {
     return UsageError(Concat(file, " has more than 16 MiB; split it"));
   }
-  return text;
+  if (!text.ok()) return text;
+  return ToUtf8(*std::move(text), encoding, file);
 }
 
 void AddStudioRosterVerb(CLI::App& group, Program& program, const Target& target) {
   auto flags = std::make_shared<RosterFlags>();
   CLI::App* roster = AddVerb(
       group, program, "roster",
-      "Set metadata from a table (CSV, UTF-8, with a header): all of it, or nothing",
+      "Set metadata from a table (CSV with a header): all of it, or nothing",
       "proofline studio roster 3b.csv --gallery \"School / 3b\" --match-by file-name "
       "--match-column Photo --map ID=subject --map Name=title --map Class=fields.class --dry-run",
       [&program, target, flags] { return Import(program, *target, *flags); });
   roster->add_option("file", flags->file, "The table; - reads standard input")->required();
+  roster->add_option("--encoding", flags->encoding, kEncodingHelp);
   roster
       ->add_option("--map", flags->map,
                    "COLUMN=FIELD, once for each: title, caption, subject, event, keywords, "

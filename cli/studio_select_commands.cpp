@@ -56,7 +56,8 @@ absl::Status Explain(Program& program, const StudioTarget& target, const std::st
   }
   return PrintList(
       program.output, *client, &Stub::ExplainSelection, request,
-      &v1::ExplainSelectionResponse::decisions, Table({"PHOTO", "HOST", "RENDITIONS", "WHY"}),
+      &v1::ExplainSelectionResponse::decisions,
+      Table({"PHOTO", "FILE", "HOST", "RENDITIONS", "WHY"}),
       [](const v1::SelectionDecision& decision) {
         std::string renditions;
         for (const int kind : decision.renditions()) {
@@ -64,7 +65,7 @@ absl::Status Explain(Program& program, const StudioTarget& target, const std::st
               Concat(renditions.empty() ? "" : ", ", Word(static_cast<v1::RenditionKind>(kind)));
         }
         return std::vector<std::string>{
-            ShortName(decision.photo(), 1), decision.sent() ? "sent" : "kept",
+            ShortName(decision.photo(), 1), decision.file_name(), decision.sent() ? "sent" : "kept",
             renditions.empty() ? "none" : renditions, decision.message()};
       },
       "no photos yet");

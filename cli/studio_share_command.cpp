@@ -21,7 +21,7 @@ struct ShareFlags {
   std::vector<std::string> what;
   std::vector<std::string> subjects;
   bool each_subject = false;
-  std::string roster, subject_column, name_column, name_field;
+  std::string roster, encoding, subject_column, name_column, name_field;
   std::string name, identifier, expires, request_id, csv;
 
   bool by_subject() const { return each_subject || !roster.empty(); }
@@ -44,6 +44,7 @@ absl::Status CheckFlags(const ShareFlags& flags, bool json) {
   if (!flags.subject_column.empty() || !flags.name_column.empty()) {
     return UsageError("--subject-column and --name-column are columns of a roster; give --roster");
   }
+  if (!flags.encoding.empty()) return UsageError("--encoding is for a roster; give --roster");
   if (!flags.name_field.empty()) return UsageError("--name-field goes with --each-subject");
   if (flags.what.empty() && flags.subjects.empty()) {
     return UsageError(
@@ -89,7 +90,7 @@ absl::Status ShareSubjects(Program& program, const StudioClient& client, const S
   request.mutable_galleries()->Assign(galleries.begin(), galleries.end());
   request.set_display_field(flags.name_field);
   if (!flags.roster.empty()) {
-    absl::StatusOr<std::string> roster = ReadRoster(program, flags.roster);
+    absl::StatusOr<std::string> roster = ReadRoster(program, flags.roster, flags.encoding);
     if (!roster.ok()) return roster.status();
     if (roster->empty()) return absl::InvalidArgumentError(flags.roster + " is empty");
     request.set_roster(*std::move(roster));
@@ -187,9 +188,10 @@ void AddStudioShareVerb(CLI::App& group, Program& program, const Target& target)
                     "title or fields.name");
   share
       ->add_option("--roster", flags->roster,
-                   "A customer for each subject of this table (CSV, UTF-8, with a header), with or "
+                   "A customer for each subject of this table (CSV with a header), with or "
                    "without photos yet; - reads standard input")
       ->excludes("--each-subject");
+  share->add_option("--encoding", flags->encoding, kEncodingHelp);
   share->add_option("--subject-column", flags->subject_column, "The table's column of subjects");
   share->add_option("--name-column", flags->name_column,
                     "The table's column of what customers are called");

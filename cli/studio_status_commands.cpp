@@ -81,12 +81,13 @@ absl::Status FollowStatus(Program& program, const StudioTarget& target,
 class Live {
  public:
   // The figures with their paces, in one line: "… 312 to render (4.2/s, 1m 14s left)".
-  std::string Take(const Status& status) {
+  // Where that is longer than `columns` (0: any length), what is over is left out.
+  std::string Take(const Status& status, std::size_t columns) {
     const base::SteadyTime now = base::RealClock().Now();
     rendered_.Add(now, status.rendered() + status.published() + status.kept() + status.failed());
     published_.Add(now, status.published());
     bytes_.Add(now, status.sent_bytes());
-    std::string text = Brief(status);
+    std::string text;
     const auto add = [&text](const Pace& pace, std::string_view what, std::int64_t left) {
       const std::optional<double> per_second = pace.PerSecond();
       if (left == 0 || !per_second.has_value() || *per_second <= 0) return;
@@ -99,7 +100,9 @@ class Live {
     if (status.rendered() > 0 && bytes.has_value() && *bytes > 0) {
       text += Concat(", ", SizeText(static_cast<std::int64_t>(*bytes)), "/s");
     }
-    return text;
+    const std::string all = Brief(status) + text;
+    if (columns == 0 || text.empty() || DisplayWidth(all) < columns) return all;
+    return Concat(status.waiting(), " to render, ", status.rendered(), " to send", text);
   }
 
  private:
@@ -120,7 +123,8 @@ absl::Status WatchStatus(Program& program, const StudioTarget& target) {
   Live live;
   Progress progress(program.output);
   const absl::Status watched = FollowStatus(program, target, [&](const Status& status) {
-    const std::string text = live.Take(status);
+    const std::string text =
+        live.Take(status, program.output.shows_progress() ? TerminalColumns() : 0);
     if (program.output.json()) {
       program.output.Json(status);
     } else if (program.output.shows_progress()) {

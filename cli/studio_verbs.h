@@ -63,7 +63,10 @@ void AddStudioRebuildVerb(CLI::App& group, Program& program,
                           const std::shared_ptr<StudioTarget>& target);
 
 // A table from a file, or from standard input for "-"; at most 16 MiB.
-absl::StatusOr<std::string> ReadRoster(Program& program, const std::string& file);
+absl::StatusOr<std::string> ReadRoster(Program& program, const std::string& file,
+                                       const std::string& encoding);
+inline constexpr char kEncodingHelp[] =
+    "How the table is written, e.g. windows-1252; without it UTF-8, or UTF-16 with its mark";
 
 // One photo with everything known about it; the message itself with --json.
 void PrintLocalPhoto(Output& output, const v1::LocalPhoto& photo);

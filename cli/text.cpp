@@ -116,6 +116,18 @@ std::size_t DisplayWidth(std::string_view text) {
   return width;
 }
 
+std::string CutToWidth(std::string_view text, std::size_t columns) {
+  if (DisplayWidth(text) <= columns) return std::string(text);
+  std::string cut;
+  while (!text.empty() && columns > 0) {
+    const std::string next = cut + std::string(text.substr(0, NextCharacter(text).length));
+    if (DisplayWidth(next) > columns - 1) break;
+    text.remove_prefix(next.size() - cut.size());
+    cut = next;
+  }
+  return columns > 0 ? cut + "…" : cut;
+}
+
 std::string LocalTime(const google::protobuf::Timestamp& time) {
   if (time.seconds() == 0 && time.nanos() == 0) return "";
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%S%Ez", ToTime(time), absl::LocalTimeZone());

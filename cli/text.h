@@ -24,6 +24,9 @@ bool IsUtf8(std::string_view text);
 // ones of East Asia, none for combining marks.
 std::size_t DisplayWidth(std::string_view text);
 
+// As much of `text` as fits into so many columns; what is cut ends with "…".
+std::string CutToWidth(std::string_view text, std::size_t columns);
+
 // In the machine's time zone, e.g. "2025-03-01T13:00:00+01:00"; empty for the zero timestamp.
 std::string LocalTime(const google::protobuf::Timestamp& time);
 

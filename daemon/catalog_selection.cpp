@@ -68,7 +68,8 @@ PhotoFacts Catalog::FactsOf(const record::Photo& photo) const {
         std::chrono::nanoseconds(place->mtime_ns())));
   }
   facts.choice = ChoiceOf(photo);
-  facts.released = photo.released();
+  // What the host has went through before its gallery was told to wait.
+  facts.released = photo.released() || IsAtHost(photo);
   facts.inspected = photo.digest_current() && !photo.format().empty() && !photo.sidecar_unread();
   facts.format = photo.format();
   facts.pixels = std::int64_t{photo.width_px()} * photo.height_px();

@@ -1,5 +1,6 @@
 // What the control service does about the selection: process, select, explain, contact sheets.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "daemon/control_service.h"
@@ -44,6 +45,42 @@ bool HasThumbnail(const record::Photo& photo) {
   return std::any_of(
       photo.renditions().begin(), photo.renditions().end(),
       [](const pb::Rendition& made) { return made.kind() == pb::RENDITION_KIND_THUMBNAIL; });
+}
+
+// A photo that has a thumbnail.
+struct SheetEntry {
+  bool undated = false;
+  std::int64_t seconds = 0;
+  int nanos = 0;
+  std::string id;
+  std::string name;
+
+  bool operator<(const SheetEntry& other) const {
+    return std::tie(undated, seconds, nanos, id) <
+           std::tie(other.undated, other.seconds, other.nanos, other.id);
+  }
+};
+
+// Those of a gallery as customers see them: by capture time, those without one at the end.
+absl::StatusOr<std::vector<SheetEntry>> SheetEntries(const Catalog& catalog,
+                                                     const std::string& gallery) {
+  std::vector<SheetEntry> entries;
+  std::string after;
+  while (true) {
+    const absl::StatusOr<std::vector<record::Photo>> photos =
+        catalog.ListPhotos(gallery, pb::LOCAL_PHOTO_STATE_UNSPECIFIED, after, /*max=*/1'000);
+    if (!photos.ok()) return photos.status();
+    if (photos->empty()) break;
+    after = photos->back().id();
+    for (const record::Photo& photo : *photos) {
+      if (!HasThumbnail(photo)) continue;
+      const google::protobuf::Timestamp& taken = photo.from_file().capture_time();
+      entries.push_back({!photo.from_file().has_capture_time(), taken.seconds(), taken.nanos(),
+                         photo.id(), PhotoMessage(catalog.device(), photo).file_name()});
+    }
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
 }
 
 absl::Status NothingToShow(const std::string& gallery, std::string_view why) {
@@ -110,7 +147,15 @@ absl::StatusOr<pb::ExplainSelectionResponse> ControlService::Explain(
       decision.add_renditions(KindOf(spec.kind));
     }
     decision.set_sent(selection.sent);
-    decision.set_message(Readable(selection.reason, 2'000));
+    const record::Place* place = MainPlace(photo);
+    if (place != nullptr) decision.set_file_name(Readable(NameOf(place->path())));
+    // What cannot be read is never looked into: no rule is going to ask it again.
+    const bool unread = selection.needs_inspection && photo.state() == pb::LOCAL_PHOTO_STATE_FAILED;
+    if (unread) decision.set_rule(0);
+    decision.set_message(Readable(
+        unread ? base::Concat("has failed before a rule could decide: ", photo.state_message())
+               : selection.reason,
+        2'000));
   }
   if (static_cast<int>(photos->size()) == *size) {
     response.set_next_page_token(rpc::MakePageToken(request, photos->back().id()));
@@ -128,28 +173,19 @@ absl::StatusOr<pb::GetGalleryContactSheetResponse> ControlService::ContactSheet(
                       {{"field", "page"}});
   }
   if (parts_.pool == nullptr) return NothingToShow(request.name(), "no image workers run");
+  const absl::StatusOr<std::vector<SheetEntry>> entries = SheetEntries(parts_.catalog, *gallery);
+  if (!entries.ok()) return entries.status();
+  const auto seen = static_cast<std::int64_t>(entries->size());
   const int page = std::max(1, request.page());
-  // Photos that have a thumbnail, in the gallery's order; those of other pages are only counted.
   std::vector<std::string> thumbnails;
   std::vector<std::string> names;
-  std::int64_t seen = 0;
-  std::string after;
-  while (true) {
-    const absl::StatusOr<std::vector<record::Photo>> photos = parts_.catalog.ListPhotos(
-        *gallery, pb::LOCAL_PHOTO_STATE_UNSPECIFIED, after, /*max=*/1'000);
-    if (!photos.ok()) return photos.status();
-    if (photos->empty()) break;
-    after = photos->back().id();
-    for (const record::Photo& photo : *photos) {
-      if (!HasThumbnail(photo)) continue;
-      const bool here = seen / kSheetPhotos == page - 1;
-      ++seen;
-      if (!here) continue;
-      absl::StatusOr<std::string> jpeg = parts_.catalog.GetThumbnail(photo.id());
-      if (!jpeg.ok()) continue;
-      thumbnails.push_back(*std::move(jpeg));
-      names.push_back(PhotoMessage(parts_.catalog.device(), photo).file_name());
-    }
+  for (std::int64_t i = std::int64_t{page - 1} * kSheetPhotos;
+       i < std::min(seen, std::int64_t{page} * kSheetPhotos); ++i) {
+    const SheetEntry& entry = (*entries)[static_cast<std::size_t>(i)];
+    absl::StatusOr<std::string> jpeg = parts_.catalog.GetThumbnail(entry.id);
+    if (!jpeg.ok()) continue;
+    thumbnails.push_back(*std::move(jpeg));
+    names.push_back(entry.name);
   }
   pb::GetGalleryContactSheetResponse response;
   response.set_pages(static_cast<int>((seen + kSheetPhotos - 1) / kSheetPhotos));

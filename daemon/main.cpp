@@ -24,6 +24,7 @@
 #include "daemon/renderer.h"
 #include "daemon/selection_clock.h"
 #include "daemon/studio_config.h"
+#include "daemon/watermark_trial.h"
 #include "daemon/withdrawer.h"
 #include "daemon/working_hours.h"
 #include "lib/base/end_guard.h"
@@ -97,6 +98,7 @@ Renderer::Options RendererOptions(const StudioConfig& config, base::WorkWatch& w
 // What a changed configuration reaches while the daemon runs.
 struct LiveParts {
   Catalog& catalog;
+  imaging::WorkerPool& pool;
   HoursKeeper& hours;
   base::RateLimit& upload_limit;
   base::RateLimit& lab_limit;
@@ -105,6 +107,7 @@ struct LiveParts {
 absl::Status Reload(const std::filesystem::path& file, const LiveParts& parts) {
   const absl::StatusOr<StudioConfig> config = LoadStudioConfig(file);
   if (!config.ok()) return config.status();
+  if (absl::Status good = TryWatermark(config->preferences, parts.pool); !good.ok()) return good;
   const absl::StatusOr<std::int64_t> decided = parts.catalog.UsePreferences(config->preferences);
   if (!decided.ok()) return decided.status();
   if (*decided > 0) spdlog::info("{} photos are selected otherwise than before", *decided);
@@ -147,14 +150,17 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   if (!catalog.ok()) return catalog.status();
   const auto orders = OpenOrders(config, **catalog);
   if (!orders.ok()) return orders.status();
+  const auto pool = imaging::WorkerPool::Create(config.imaging);
+  if (!pool.ok()) return pool.status();
+  if (status = TryWatermark(config.preferences, **pool, program.token()); !status.ok()) {
+    return status;
+  }
   const absl::StatusOr<std::int64_t> decided = (*catalog)->UsePreferences(config.preferences);
   if (!decided.ok()) return decided.status();
   if (*decided > 0) spdlog::info("{} photos are selected otherwise than before", *decided);
 
   // Parts in flow order. Each is stopped by its destructor, the last one first.
   rpc::Metrics metrics;
-  const auto pool = imaging::WorkerPool::Create(config.imaging);
-  if (!pool.ok()) return pool.status();
   const auto host = rpc::MakeChannel(config.host.channel);
   if (!host.ok()) return host.status();
   base::WorkWatch watch;
@@ -200,7 +206,7 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   spdlog::info("{} watches {} folders", config.device.ToString(), config.roots.size());
 
   program.Serve({[&](const std::filesystem::path& file) {
-                   return Reload(file, {**catalog, hours, upload_limit, lab_limit});
+                   return Reload(file, {**catalog, **pool, hours, upload_limit, lab_limit});
                  },
                  [&] { return Stuck(**catalog, watch); }, [&] { return StatusLine(**catalog); }});
   guard.Arm(kLongestEnd, [&calls] { return calls.AnyHanging(); });
@@ -212,7 +218,13 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
 
 base::Program::Loaded Loaded(StudioConfig config, const std::filesystem::path& file) {
   base::Program::Loaded loaded;
-  loaded.check = [file] { return absl::StatusOr<std::string>(file.string() + " is fine"); };
+  loaded.check = [file, preferences = config.preferences,
+                  imaging = config.imaging]() -> absl::StatusOr<std::string> {
+    const auto pool = imaging::WorkerPool::Create(imaging);
+    if (!pool.ok()) return pool.status();
+    if (absl::Status good = TryWatermark(preferences, **pool); !good.ok()) return good;
+    return file.string() + " is fine";
+  };
   loaded.actions[kRebuildFlag] = [state = config.state] { return SetCatalogAside(state); };
   loaded.run = [config = std::move(config)](base::RunningProgram& program) {
     return Run(config, program);

@@ -1,7 +1,6 @@
 #include "daemon/roster_match.h"
 
 #include <algorithm>
-#include <cstdint>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
@@ -9,16 +8,12 @@
 #include "daemon/file_stamp.h"
 #include "daemon/photo_message.h"
 #include "daemon/roster_columns.h"
+#include "lib/base/folded_text.h"
 #include "lib/base/text.h"
 #include "lib/rpc/status.h"
 
 namespace proofline::studio {
 namespace {
-
-// U+00C0 to U+00FF in lower case without their accents; '*' where there is no such letter.
-constexpr std::string_view kWestern =
-    "aaaaaa*ceeeeiiii*nooooo*ouuuuy**"
-    "aaaaaa*ceeeeiiii*nooooo*ouuuuy*y";
 
 std::string_view LastPart(std::string_view path) {
   const std::size_t slash = path.rfind('/');
@@ -44,20 +39,8 @@ std::string Trimmed(std::string_view text) {
 }  // namespace
 
 std::string FoldedPath(std::string_view text) {
-  std::string folded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const auto next = i + 1 < text.size() ? static_cast<std::uint8_t>(text[i + 1]) : 0U;
-    const auto lead = static_cast<std::uint8_t>(c);
-    if (lead == 0xC3 && next >= 0x80 && next <= 0xBF && kWestern[next - 0x80U] != '*') {
-      folded += kWestern[next - 0x80U];
-      ++i;
-    } else if ((lead == 0xCC && next >= 0x80) || (lead == 0xCD && next >= 0x80 && next <= 0xAF)) {
-      ++i;  // an accent of its own, as file names from macOS have them
-    } else {
-      folded += c == '\\' ? '/' : absl::ascii_tolower(static_cast<unsigned char>(c));
-    }
-  }
+  std::string folded = base::FoldedText(text);
+  std::replace(folded.begin(), folded.end(), '\\', '/');
   return folded;
 }
 

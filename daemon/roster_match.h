@@ -12,8 +12,7 @@
 
 namespace proofline::studio {
 
-// Text as files and folders are compared: ASCII and western letters in lower case without their
-// accents (file systems spell them differently), backslashes as slashes.
+// Text as files and folders are compared: folded, backslashes as slashes.
 std::string FoldedPath(std::string_view text);
 
 // Finds rows by what stands in one of their columns. Not thread-safe.

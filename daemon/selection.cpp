@@ -1,6 +1,8 @@
 #include "daemon/selection.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -115,10 +117,26 @@ void AddList(std::string& text, std::string_view what, const std::vector<std::st
   }
 }
 
-void AddRange(std::string& text, std::string_view what, std::int64_t least, std::int64_t most) {
+struct Unit {
+  std::int64_t size;
+  std::string_view name;
+};
+
+// The largest unit that says the same with a whole number, as people write it in the configuration.
+std::string InUnits(std::int64_t value, std::span<const Unit> units) {
+  for (const Unit& unit : units) {
+    if (value % unit.size == 0) return Concat(value / unit.size, unit.name);
+  }
+  return Concat(value);
+}
+
+void AddRange(std::string& text, std::string_view what, std::int64_t least, std::int64_t most,
+              std::span<const Unit> units = {}) {
   if (least == 0 && most == 0) return;
-  text += Concat(text.empty() ? "" : ", ", what, least == 0 ? "" : Concat(" at least ", least),
-                 least == 0 || most == 0 ? "" : " and", most == 0 ? "" : Concat(" at most ", most));
+  text += Concat(text.empty() ? "" : ", ", what,
+                 least == 0 ? "" : Concat(" at least ", InUnits(least, units)),
+                 least == 0 || most == 0 ? "" : " and",
+                 most == 0 ? "" : Concat(" at most ", InUnits(most, units)));
 }
 
 std::string RecipeOf(const std::vector<imaging::RenditionSpec>& specs, std::string_view watermark) {
@@ -180,9 +198,13 @@ std::string SelectionRule::Conditions() const {
   if (rating.has_value()) AddList(text, "rating", {rating->ToString()});
   AddList(text, "label", labels);
   AddList(text, "keyword", keywords);
-  AddRange(text, "bytes", min_bytes, max_bytes);
+  constexpr std::array kBytes = {Unit{1 << 30, " GiB"}, Unit{1 << 20, " MiB"},
+                                 Unit{1 << 10, " KiB"}, Unit{1, " bytes"}};
+  constexpr std::array kTime = {Unit{86'400'000, "d"}, Unit{3'600'000, "h"}, Unit{60'000, "m"},
+                                Unit{1000, "s"}, Unit{1, "ms"}};
+  AddRange(text, "file", min_bytes, max_bytes, kBytes);
   AddRange(text, "pixels", min_pixels, max_pixels);
-  AddRange(text, "seconds old", min_age.count() / 1000, max_age.count() / 1000);
+  AddRange(text, "age", min_age.count(), max_age.count(), kTime);
   return text;
 }
 

@@ -48,6 +48,18 @@ TEST_CASE("facts without a value are left out") {
   CHECK(FormatFacts({{"a", "1"}, {"longer", "2"}, {"none", ""}}) == "a       1\nlonger  2\n");
 }
 
+TEST_CASE("a caption keeps its lines, one below the other") {
+  CHECK(FormatFacts({{"caption", "one\r\ntwo\n\x1b[3m"}, {"title", "t"}}) ==
+        "caption  one\n         two\n         ?[3m\ntitle    t\n");
+}
+
+TEST_CASE("a line is cut to a terminal's width between characters") {
+  CHECK(CutToWidth("12345", 5) == "12345");
+  CHECK(CutToWidth("123456", 5) == "1234…");
+  CHECK(CutToWidth("写真写真", 6) == "写真…");
+  CHECK(CutToWidth("abc", 0).empty());
+}
+
 TEST_CASE("enum values are words and newer ones numbers") {
   CHECK(Word(v1::ORDER_STATE_AT_LAB) == "at-lab");
   CHECK(Word(v1::JOB_STATE_UNSPECIFIED).empty());

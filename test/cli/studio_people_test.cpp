@@ -158,6 +158,26 @@ TEST_CASE("roster sends the table with its mapping and tells what matched and wh
   CHECK(Has(p.Run({"roster", "-", "--json"}, "x\n").out, "\"unmatchedPhotoCount\":\"30\""));
 }
 
+TEST_CASE("a roster is read as spreadsheets write it") {
+  People p;
+  const std::string french = "Photo;Name\r\n1.jpg;Ren\xE9\r\n";
+  const std::string utf8 = "Photo;Name\r\n1.jpg;Ren\xC3\xA9\r\n";
+  const Ran unsaid = p.Run({"roster", p.File(french)});
+  CHECK(unsaid.exit_code == 2);
+  CHECK(Has(unsaid.err, "--encoding windows-1252"));
+  CHECK(p.Run({"roster", p.File(french), "--encoding", "windows-1252"}).exit_code == 0);
+  CHECK(p.studio.roster.csv() == utf8);
+  CHECK(p.Run({"share", "--roster", "-", "--encoding", "WINDOWS-1252"}, french).exit_code == 0);
+  CHECK(p.studio.subjects.roster() == utf8);
+  CHECK(p.Run({"roster", "-"}, std::string("\xFF\xFEP\0\xE9\0", 6)).exit_code == 0);
+  CHECK(p.studio.roster.csv() == "P\xC3\xA9");
+  const Ran unknown = p.Run({"roster", "-", "--encoding", "excel"}, french);
+  CHECK(unknown.exit_code == 2);
+  CHECK(Has(unknown.err, "no encoding is called \"excel\""));
+  CHECK(p.Run({"roster", "-", "--encoding", "utf-16"}, "abc").exit_code == 2);
+  CHECK(p.Run({"share", "summer-1", "--encoding", "utf-16"}).exit_code == 2);
+}
+
 TEST_CASE("a roster that cannot be imported ends with a sentence and an exit code") {
   People p;
   const Ran broken = p.Run({"roster", "-"}, "broken");
@@ -203,6 +223,17 @@ TEST_CASE("share makes an identifier for galleries, photos and a subject, and pr
   CHECK(p.Run({"share", "p1", "--each-subject"}).exit_code == 2);
   CHECK(p.Run({"share", "summer-1", "--expires", "tomorrow"}).exit_code == 2);
   CHECK(p.studio.shares.size() == 2);
+}
+
+TEST_CASE("a customer of very many photos does not bury the list") {
+  People p;
+  v1::Share share;
+  for (int i = 0; i < 2000; ++i) share.add_photos(base::Concat(kSummer, "/photos/p", i));
+  p.studio.Make("c1", "Press", share);
+  const Ran ran = p.Run({"customers"});
+  CHECK(Has(ran.out, "photo summer-1/p4, 1995 more photos"));
+  CHECK_FALSE(Has(ran.out, "summer-1/p5,"));
+  CHECK(Has(p.Run({"customers", "--json"}).out, "photos/p1999"));
 }
 
 TEST_CASE("the list of each subject is exported as a table that only its owner may read") {

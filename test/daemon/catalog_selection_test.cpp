@@ -184,6 +184,28 @@ TEST_CASE("a gallery that waits is not touched until the user asks, and then all
   CHECK(studio.At("wedding/4.jpg").state() == pb::LOCAL_PHOTO_STATE_KEPT);
 }
 
+TEST_CASE("what the host has stays there when its gallery is told to wait, edited or not") {
+  Studio studio;
+  Use(studio, {});
+  studio.Add("wedding/1.jpg", "1");
+  Work(studio);
+  studio.AcknowledgeAll();
+  Preferences preferences;
+  preferences.galleries = {{"wedding*", false}};
+  Use(studio, preferences);
+  studio.Add("wedding/2.jpg", "2");
+  Work(studio);
+  CHECK(studio.catalog().Explain(studio.At("wedding/1.jpg")).sent);
+  CHECK_FALSE(studio.catalog().Explain(studio.At("wedding/2.jpg")).sent);
+  // The same file saved again.
+  studio.Add("wedding/1.jpg", "another revision");
+  Work(studio);
+  CHECK(studio.At("wedding/1.jpg").state() == pb::LOCAL_PHOTO_STATE_RENDERED);
+  REQUIRE(studio.Pending().size() == 1);
+  CHECK_FALSE(studio.Pending()[0].withdrawal);
+  CHECK(studio.At("wedding/2.jpg").state() == pb::LOCAL_PHOTO_STATE_KEPT);
+}
+
 TEST_CASE("photos chosen by hand stay chosen over a restart, until they are given back") {
   Studio studio;
   Use(studio, KeepByName("a.jpg"));

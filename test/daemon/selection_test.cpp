@@ -116,6 +116,18 @@ TEST_CASE("the first rule that matches decides, and says so") {
   CHECK(selection.Recipe() == "thumbnail 200 px quality 70");
 }
 
+TEST_CASE("conditions are explained in the units that people write") {
+  SelectionRule rule;
+  rule.min_bytes = 2 << 20;
+  rule.max_bytes = 1500;
+  rule.min_pixels = 400'000;
+  rule.min_age = std::chrono::hours(24 * 30);
+  rule.max_age = std::chrono::minutes(90 * 24 * 60 + 1);
+  CHECK(rule.Conditions() ==
+        "file at least 2 MiB and at most 1500 bytes, pixels at least 400000, "
+        "age at least 30d and at most 129601m");
+}
+
 TEST_CASE("what only the original can tell has it looked into, unless something else excludes it") {
   Preferences preferences;
   preferences.rules = {Kept()};

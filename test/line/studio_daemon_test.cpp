@@ -1,4 +1,5 @@
 // The command line at a real studio daemon whose host is away: looking, editing, selecting.
+#include <csignal>
 #include <fstream>
 
 #include "test/line/studio_machine.h"
@@ -202,6 +203,72 @@ TEST_CASE("select forces photos in and out, gives them back, and explains") {
   m.Fails({"select", "--dry-run", "g"}, 2, "--dry-run explains the rules");
   m.Fails({"select", "--dry-run", "--gallery", "nothing"}, 4, "\"nothing\"");
   m.Fails({"list", "--gallery", "studios/demo/galleries/none"}, 4, "there is no gallery");
+}
+
+TEST_CASE("a dry run names every file, and says of a photo that failed that no rule was asked") {
+  Machine m("[[rule]]\nname = \"stars\"\nrating = \">=3\"\nmin_age = \"0s\"\n");
+  WritePicture(m.path("g/good.jpg"), 120, 80);
+  std::ofstream(m.path("g/bad.jpg")) << "\xFF\xD8 no picture at all";
+  m.Settle(2);
+  for (const std::string& line : LinesOf(m.Do({"select", "--dry-run", "--json"}))) {
+    const auto decision = FromJson<v1::SelectionDecision>(line);
+    const bool good = decision.file_name() == "good.jpg";
+    INFO(line);
+    CHECK((good || decision.file_name() == "bad.jpg"));
+    CHECK(decision.sent() == good);
+    CHECK(decision.rule() == 0);
+    CHECK(Has(decision.message(), good ? "no rule matches" : "has failed before a rule"));
+  }
+  CHECK(Has(m.Do({"select", "--dry-run"}), "bad.jpg"));
+}
+
+TEST_CASE("a watermark that no picture can have is refused, and what was made stays") {
+  Machine m;
+  WritePicture(m.path("g/a.jpg"), 600, 400);
+  m.Settle(1);
+  const fs::path config = m.folder / "studio.toml";
+  std::ifstream file(config);
+  const std::string before((std::istreambuf_iterator<char>(file)), {});
+  const auto use = [&](const std::string& more) { std::ofstream(config) << before << more; };
+  VImage::black(300, 200).pngsave((m.folder / "cut.png").c_str());
+  fs::resize_file(m.folder / "cut.png", fs::file_size(m.folder / "cut.png") / 2);
+  const auto said = [&](const std::string& what) {
+    std::ifstream log(m.folder / "log");
+    const std::string text((std::istreambuf_iterator<char>(log)), {});
+    return Has(text, what);
+  };
+  for (const auto& [wrong, key] :
+       {std::pair("[watermark]\nimage = \"cut.png\"\n", "\"watermark.image\""),
+        std::pair("[watermark]\ntext = \" \"\n", "\"watermark.text\"")}) {
+    use(wrong);
+    m.process->Signal(SIGHUP);
+    const std::string sentence = key + std::string(" can be laid over no picture");
+    CHECK(WaitUntil([&] { return said("the configuration stays as it was: " + sentence); }));
+    const fs::path checked = m.folder / "checked";
+    Process check({{PROOFLINE_STUDIOD, "--config", config, "--check-config"}, checked, {}});
+    CHECK(check.Wait(seconds(30)) == 2);
+  }
+  CHECK(m.Photo("g/a.jpg").state() == v1::LOCAL_PHOTO_STATE_RENDERED);
+  CHECK(m.Photo("g/a.jpg").attempts() == 1);
+}
+
+TEST_CASE("a gallery is found by its folder, in any spelling of its title") {
+  Machine m;
+  // "Müller" with the accent behind its letter, as macOS writes it.
+  WritePicture(m.path("School/3b/Mu\xCC\x88ller/a.jpg"), 120, 80);
+  WritePicture(m.path("b.jpg"), 120, 80, 2);
+  WritePicture(m.path("Spring/4c/c.jpg"), 120, 80, 3);
+  m.Settle(3);
+  for (const std::string& name :
+       {std::string("School / 3b / M\xC3\xBCller"), std::string("school/3B/m\xC3\xBCller/"),
+        m.path("School/3b/Mu\xCC\x88ller"), m.path("School/3b/../3b/Mu\xCC\x88ller/")}) {
+    INFO(name);
+    CHECK(Has(m.Do({"list", "--gallery", name}), "a.jpg"));
+    CHECK(m.Do({"set", name, "--title", name}) == "changed 1 photo\n");
+  }
+  CHECK(Has(m.Do({"list", "--gallery", m.folder / "photos"}), "b.jpg"));
+  CHECK(Has(m.Do({"list", "--gallery", "spring/4c"}), "c.jpg"));
+  m.Fails({"list", "--gallery", m.path("School")}, 4, "no gallery is called");
 }
 
 TEST_CASE("a contact sheet has every photo with its name, on as many pages as it takes") {
