@@ -438,9 +438,9 @@ absl::StatusOr<VImage> Picture::RenderRaw(const RenderPlan& plan) const {
   return picture.Render(plan);
 }
 
-// The largest preview knows best how light the camera meant the picture to be.
+// The largest preview knows best how the camera meant the picture to look.
 VImage Picture::LikePreview(const VImage& developed) const {
-  if (previews_.empty()) return developed;
+  if (previews_.empty()) return Brightened(developed);
   // Both lie as the sensor does.
   constexpr int kLongEdge = 512;
   const PixelSize stored = previews_.back().stored;
@@ -451,12 +451,12 @@ VImage Picture::LikePreview(const VImage& developed) const {
                              std::max(1, static_cast<int>(lying.height * scale))};
   const absl::StatusOr<VImage> preview = RenderPreview(
       previews_.back(), {.turn = turn_, .straighten_degrees = 0, .area = {}, .output = upright});
-  if (!preview.ok()) return developed;
+  if (!preview.ok()) return Brightened(developed);
   try {
-    return WithTonesOf(developed, TurnedBack(*preview, turn_));
+    return WithLookOf(developed, TurnedBack(*preview, turn_));
   } catch (const vips::VError&) {
     vips_error_clear();
-    return developed;
+    return Brightened(developed);
   }
 }
 

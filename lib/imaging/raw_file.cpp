@@ -249,6 +249,7 @@ absl::StatusOr<VImage> DevelopRaw(std::string_view file, const RawHeader& header
   params.gamm[1] = 12.92;
   params.half_size = scale == RawScale::kHalf ? 1 : 0;
   params.user_flip = 0;
+  params.no_auto_bright = 1;
   if (absl::Status status = decoder.Open(file, max_pixels); !status.ok()) return status;
   return Developed(decoder, file, header);
 }
