@@ -13,6 +13,7 @@
 #include "lib/imaging/jpeg_damage.h"
 #include "lib/imaging/jpeg_header.h"
 #include "lib/imaging/metadata.h"
+#include "lib/imaging/named_colours.h"
 #include "lib/imaging/pixel_steps.h"
 #include "lib/imaging/raw_preview.h"
 #include "lib/imaging/raw_tone.h"
@@ -151,6 +152,24 @@ absl::Status EndsTooEarly(ImageFormat format) {
       base::Concat(FormatTitle(format), " ends too early: the file was cut short"));
 }
 
+// What `facts` do not say, as far as `others` do.
+void FillIn(ImageFacts& facts, const ImageFacts& others) {
+  const auto take = [](auto& fact, const auto& other) {
+    if (fact == std::decay_t<decltype(fact)>()) fact = other;
+  };
+  // One name without the other may be of another spelling.
+  if (facts.camera_make.empty() && facts.camera_model.empty()) {
+    facts.camera_make = others.camera_make;
+    facts.camera_model = others.camera_model;
+  }
+  take(facts.lens, others.lens);
+  take(facts.capture_time, others.capture_time);
+  take(facts.exposure_time, others.exposure_time);
+  take(facts.f_number, others.f_number);
+  take(facts.iso, others.iso);
+  take(facts.focal_length_mm, others.focal_length_mm);
+}
+
 bool TurnsByItself(ImageFormat format) {
   return format == ImageFormat::kHeif || format == ImageFormat::kAvif;
 }
@@ -195,6 +214,7 @@ absl::Status Picture::OpenPixels(const PictureLimits& limits) {
         FormatTitle(format_), " has samples of an unusual kind; save it with 8 or 16 bits"));
   }
   TakeMetadata(lazy);
+  if (TurnsByItself(format_)) named_profile_ = NamedColourProfile(bytes_);
   return absl::OkStatus();
 }
 
@@ -238,6 +258,7 @@ absl::Status Picture::OpenRaw(const PictureLimits& limits) {
   if (header.ok()) {
     raw_ = *std::move(header);
     stored_ = raw_.size;
+    FillIn(facts_, raw_.facts);
     jpegs.push_back(std::move(raw_.preview_jpeg));
   }
   facts_.orientation = metadata.orientation.value_or(raw_.orientation);
@@ -307,6 +328,15 @@ void Picture::TakePreviews(std::vector<std::string> jpegs, const PictureLimits& 
 
 VImage Picture::Load(int shrink) const {
   if (!developed_.is_null()) return developed_;
+  const VImage decoded = Decoded(shrink);
+  if (named_profile_.empty() || decoded.get_typeof(VIPS_META_ICC_NAME) != 0) return decoded;
+  VImage tagged = decoded.copy();
+  vips_image_set_blob_copy(tagged.get_image(), VIPS_META_ICC_NAME, named_profile_.data(),
+                           named_profile_.size());
+  return tagged;
+}
+
+VImage Picture::Decoded(int shrink) const {
   const vips::VSource source = vips::VSource::new_from_memory(bytes_.data(), bytes_.size());
   const bool strict = strict_ && format_ == ImageFormat::kJpeg;
   vips::VOption* options =

@@ -76,6 +76,7 @@ class Picture {
 
   absl::StatusOr<vips::VImage> RenderLenient(const RenderPlan& plan) const;
   vips::VImage Load(int shrink) const;
+  vips::VImage Decoded(int shrink) const;
   vips::VImage LoadPiece(const Crop& stored_area, PixelSize output, Crop* loaded_area) const;
   vips::VImage RenderStraight(const RenderPlan& plan) const;
   vips::VImage RenderStraightened(const RenderPlan& plan) const;
@@ -91,6 +92,8 @@ class Picture {
   PixelSize stored_;
   Turn turn_;
   AssumedColour assumed_ = AssumedColour::kSrgb;
+  // Of the colours that a HEIF or AVIF names; empty if it names none.
+  std::string named_profile_;
   // Whether a JPEG's decoder stops at everything it finds strange.
   bool strict_ = true;
 
