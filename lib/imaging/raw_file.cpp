@@ -200,6 +200,7 @@ ImageFacts FactsOf(const libraw_data_t& data) {
   facts.camera_make = Line(data.idata.make);
   facts.camera_model = Line(data.idata.model);
   facts.lens = Line(data.lens.Lens);
+  if (facts.lens.empty()) facts.lens = Line(data.lens.makernotes.Lens);
   facts.exposure_time = Positive(data.other.shutter);
   facts.f_number = Positive(data.other.aperture);
   facts.focal_length_mm = Positive(data.other.focal_len);

@@ -58,6 +58,9 @@ TEST_CASE("a real RAW is upright, of its shape, and alike from its preview and d
     CHECK(facts.format == "raw");
     CHECK_FALSE(facts.camera_model.empty());
     CHECK_FALSE(facts.capture_time.empty());
+    CHECK_FALSE(facts.lens.empty());
+    CHECK(facts.exposure_time.has_value());
+    CHECK(facts.iso.has_value());
     const absl::StatusOr<Renditions> large = pool->MakeRenditions(fd.get(), OfSize(16384));
     REQUIRE(large.ok());
     for (const Renditions* made : {&*small, &*large}) {
@@ -99,6 +102,60 @@ TEST_CASE("a real RAW is printed as its proof shows it") {
       const absl::StatusOr<Similarity> alike = pool->Compare(proof->renditions[0].jpeg, page->jpeg);
       REQUIRE(alike.ok());
       CHECK(alike->mean_delta_e < 6);
+    }
+  }
+}
+
+// A file built like a little-endian TIFF whose first directory says another orientation; empty for
+// other files.
+std::string Oriented(std::string file, char orientation) {
+  const auto number = [&](std::size_t at, std::size_t size) {
+    std::size_t value = 0;
+    for (std::size_t i = size; i-- > 0;) {
+      value = value << 8 | static_cast<unsigned char>(file.at(at + i));
+    }
+    return value;
+  };
+  constexpr std::size_t kOrientation = 0x0112;
+  if (!file.starts_with("II*")) return {};
+  const std::size_t directory = number(4, 4);
+  for (std::size_t i = 0; i < number(directory, 2); ++i) {
+    const std::size_t entry = directory + 2 + i * 12;
+    if (number(entry, 2) != kOrientation) continue;
+    file[entry + 8] = orientation;
+    return file;
+  }
+  return {};
+}
+
+TEST_CASE("a real RAW of a camera that was held upright comes upright, by preview and developed") {
+  auto pool = *WorkerPool::Create({.workers = 1, .time_limit = std::chrono::seconds(120)});
+  for (const std::filesystem::path& path : RawFiles("whole")) {
+    INFO(path.string());
+    const absl::StatusOr<std::string> whole = base::ReadFile(path, 1 << 30);
+    REQUIRE(whole.ok());
+    const std::string turned = Oriented(*whole, 6);
+    const std::string lying = Oriented(*whole, 1);
+    if (turned.empty()) continue;
+    test::TempDir folder;
+    const base::UniqueFd turned_fd = test::Stored(folder / "turned", turned);
+    const base::UniqueFd lying_fd = test::Stored(folder / "lying", lying);
+    for (int long_edge : {300, 16384}) {
+      const absl::StatusOr<Renditions> made =
+          pool->MakeRenditions(turned_fd.get(), OfSize(long_edge));
+      INFO(made.status().ToString());
+      REQUIRE(made.ok());
+      CHECK(made->facts.orientation == 6);
+      CHECK(made->facts.height > made->facts.width);
+      const Rendition& rendition = made->renditions[0];
+      CHECK(rendition.height > rendition.width);
+      const absl::StatusOr<Renditions> wanted =
+          pool->MakeRenditions(lying_fd.get(), OfSize(long_edge));
+      REQUIRE(wanted.ok());
+      const std::string upright = test::Encoded(
+          test::Decoded(wanted->renditions[0].jpeg).rot(VIPS_ANGLE_D90), ".jpg[Q=95]");
+      CHECK(test::DeltaE(upright, rendition.jpeg) < 1.5);
+      Show(path, "turned-" + std::to_string(long_edge), rendition.jpeg);
     }
   }
 }
