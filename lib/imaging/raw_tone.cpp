@@ -52,10 +52,28 @@ std::vector<Colour> Small(const VImage& picture, double white) {
   return colours;
 }
 
+// Whether the camera was set to black and white.
+bool IsGrey(const std::vector<Colour>& colours) {
+  constexpr double kColourless = 0.012;
+  constexpr double kStray = 0.002;
+  const auto coloured = std::count_if(colours.begin(), colours.end(), [](const Colour& colour) {
+    const auto [least, most] = std::minmax_element(colour.begin(), colour.end());
+    return *most - *least > kColourless;
+  });
+  return static_cast<double>(coloured) <= kStray * static_cast<double>(colours.size());
+}
+
 std::vector<double> Tones(const std::vector<Colour>& colours) {
   std::vector<double> tones(colours.size());
   std::transform(colours.begin(), colours.end(), tones.begin(), Lightness);
   return tones;
+}
+
+std::vector<double> Band(const std::vector<Colour>& colours, std::size_t band) {
+  std::vector<double> values(colours.size());
+  std::transform(colours.begin(), colours.end(), values.begin(),
+                 [band](const Colour& colour) { return colour[band]; });
+  return values;
 }
 
 double Mean(const std::vector<double>& values) {
@@ -194,16 +212,18 @@ std::array<double, 3> FittedRow(const std::vector<Pair>& pairs, std::size_t row)
   return fitted;
 }
 
-Matrix ColourMatrix(const std::vector<Pair>& pairs) {
+Matrix ColourMatrix(const std::vector<Pair>& pairs, bool grey) {
   // Cameras change colours by less; what needs more is no camera's picture.
-  constexpr double kMost = 0.7;
+  constexpr double kLeast = -0.7;
+  constexpr double kMost = 1.7;
   constexpr double kWorthIt = 0.97;
   if (pairs.empty()) return kNoChange;
   Matrix matrix = kNoChange;
   for (std::size_t row = 0; row < 3; ++row) {
-    matrix[row] = FittedRow(pairs, row);
-    for (std::size_t band = 0; band < 3; ++band) {
-      if (!(std::abs(matrix[row][band] - kNoChange[row][band]) <= kMost)) return kNoChange;
+    // One mixture of all colours for every colour is what makes a picture grey.
+    matrix[row] = FittedRow(pairs, grey ? 1 : row);
+    for (double part : matrix[row]) {
+      if (!(part >= kLeast && part <= kMost)) return kNoChange;
     }
   }
   return Error(pairs, matrix) < kWorthIt * Error(pairs, kNoChange) ? matrix : kNoChange;
@@ -304,9 +324,21 @@ VImage WithLookOf(const VImage& developed, const VImage& preview) {
   constexpr double kSamePicture = 0.9;
   const std::vector<Colour> from = Small(developed, kWhite);
   const std::vector<Colour> to = Small(preview, 255);
-  if (Correlation(Tones(from), Tones(to)) < kSamePicture) return Brightened(developed);
-  const std::vector<float> curve = Curve(CurvePoints(Tones(from), Tones(to)));
-  return Applied(developed, curve, ColourMatrix(Pairs(from, curve, to)));
+  const bool grey = IsGrey(to);
+  const std::vector<double> to_tones = Tones(to);
+  std::vector<double> from_tones = Tones(from);
+  double alike = Correlation(from_tones, to_tones);
+  // Black and white may be seen as behind a filter.
+  for (std::size_t band = 0; grey && band < 3; ++band) {
+    const std::vector<double> of_band = Band(from, band);
+    const double as_alike = Correlation(of_band, to_tones);
+    if (as_alike <= alike) continue;
+    alike = as_alike;
+    from_tones = of_band;
+  }
+  if (alike < kSamePicture) return Brightened(developed);
+  const std::vector<float> curve = Curve(CurvePoints(from_tones, to_tones));
+  return Applied(developed, curve, ColourMatrix(Pairs(from, curve, to), grey));
 }
 
 VImage Brightened(const VImage& developed) {

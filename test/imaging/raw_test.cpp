@@ -144,6 +144,22 @@ TEST_CASE("a developed RAW has the colours and the quiet highlights of its previ
   CHECK(std::abs(frame - 0.8 * 255) < 5);
 }
 
+TEST_CASE("a RAW of a camera that was set to black and white is developed without colours") {
+  const VImage scene = RawScene(1200, 800);
+  // As behind a red filter.
+  const VImage shown = scene.recomb(VImage::new_matrixv(3, 1, 0.7, 0.2, 0.1))
+                           .cast(VIPS_FORMAT_UCHAR)
+                           .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_B_W));
+  const std::string jpeg = Encoded(shown.resize(0.25), ".jpg[Q=96]");
+  const std::string raw = RawFile({.scene = scene, .preview = jpeg});
+  const Rendition small = Proof(raw, 300);
+  const Rendition large = Proof(raw, 1200);
+  CHECK(large.width == 1200);
+  CHECK(test::DeltaE(small.jpeg, large.jpeg) < 3);
+  const VImage lab = test::Decoded(large.jpeg).colourspace(VIPS_INTERPRETATION_LAB);
+  CHECK(lab.extract_band(1, VImage::option()->set("n", 2)).abs().max() < 3);
+}
+
 TEST_CASE("a RAW is turned upright once, developed or not") {
   const VImage lying = RawScene(900, 600);
   const struct {
