@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/text.h"
 #include "lib/imaging/tiff_directories.h"
 
 namespace proofline::imaging {
@@ -162,6 +163,11 @@ bool LooksCutShort(std::string_view file, ImageFormat format) {
       break;
   }
   return false;
+}
+
+absl::Status EndsTooEarly(ImageFormat format) {
+  return absl::InvalidArgumentError(
+      base::Concat(FormatTitle(format), " ends too early: the file was cut short"));
 }
 
 }  // namespace proofline::imaging

@@ -22,6 +22,7 @@ struct PictureLimits {
   // Refused on either side whatever the product: no camera and no scanner makes such.
   int max_side = 1'000'000;
 };
+bool IsWithin(PixelSize size, const PictureLimits& limits);
 
 // Reads the bytes it was opened with, which must outlive it. Not thread-safe.
 class Picture {
