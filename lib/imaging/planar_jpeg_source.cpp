@@ -1,20 +1,31 @@
 #include "lib/imaging/planar_jpeg_source.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <cstdlib>
+#include <optional>
+#include <span>
 #include <utility>
 
+#include "lib/imaging/baseline_scan.h"
+#include "lib/imaging/huffman_table.h"
 #include "lib/imaging/libjpeg.h"
 
 namespace proofline::imaging {
 namespace {
 
-constexpr int kMostRows = 32;
 constexpr int kProfileMarker = JPEG_APP0 + 2;
 
 bool IsOrdinary(const jpeg_decompress_struct& info) {
   if (info.progressive_mode || info.arith_code || info.data_precision != 8) return false;
   const jpeg_component_info* parts = info.comp_info;
+  for (int i = 0; i < info.num_components; ++i) {
+    if (std::max({parts[i].dc_tbl_no, parts[i].ac_tbl_no}) >= NUM_HUFF_TBLS ||
+        parts[i].quant_tbl_no >= NUM_QUANT_TBLS) {
+      return false;
+    }
+  }
   if (info.jpeg_color_space == JCS_GRAYSCALE) return info.num_components == 1;
   if (info.jpeg_color_space != JCS_YCbCr || info.num_components != 3) return false;
   const auto one_or = [](int factor, int luma) { return factor == 1 || factor == luma; };
@@ -27,30 +38,24 @@ bool IsOrdinary(const jpeg_decompress_struct& info) {
          parts[1].v_samp_factor == parts[2].v_samp_factor;
 }
 
-int ScaledBlock(const jpeg_component_info& part) {
-#if JPEG_LIB_VERSION >= 70
-  return part.DCT_h_scaled_size;
-#else
-  return part.DCT_scaled_size;
-#endif
-}
-
-// One row of blocks of the whole picture at a time, straight into the planes. The pointers are
-// where each plane's rows begin.
-struct RowStart {
-  JSAMPLE* first;
-  std::ptrdiff_t stride;
-  int rows;
+struct CodeTables {
+  std::optional<HuffmanTable> first;
+  std::optional<HuffmanTable> others;
 };
 
-void ReadRows(jpeg_decompress_struct& info, std::array<RowStart, 3>& starts) {
-  JSAMPROW rows[3][kMostRows];
-  JSAMPARRAY images[3] = {rows[0], rows[1], rows[2]};
-  for (int i = 0; i < info.num_components; ++i) {
-    for (int y = 0; y < starts[i].rows; ++y) rows[i][y] = starts[i].first + y * starts[i].stride;
-    starts[i].first += starts[i].rows * starts[i].stride;
-  }
-  jpeg_read_raw_data(&info, images, kMostRows);
+std::optional<HuffmanTable> TableOf(HuffmanTable::Of kind, const JHUFF_TBL* table) {
+  if (table == nullptr) return std::nullopt;
+  return HuffmanTable::Make(kind, std::span(table->bits).subspan<1, 16>(), table->huffval);
+}
+
+CodeTables TablesOf(const jpeg_decompress_struct& info, const jpeg_component_info& part) {
+  return {TableOf(HuffmanTable::Of::kFirst, info.dc_huff_tbl_ptrs[part.dc_tbl_no]),
+          TableOf(HuffmanTable::Of::kOthers, info.ac_huff_tbl_ptrs[part.ac_tbl_no])};
+}
+
+// What a component that has `part` of every `whole` pixels has of so many.
+int SamplesFor(JDIMENSION pixels, int part, int whole) {
+  return static_cast<int>((std::int64_t{pixels} * part + whole - 1) / whole);
 }
 
 }  // namespace
@@ -80,23 +85,6 @@ struct PlanarJpegSource::Decoder {
     if (setjmp(errors.escape) != 0) return false;
     return jpeg_read_icc_profile(&info, profile, size) != 0;
   }
-
-  bool ChooseScale(int eighths) {
-    if (setjmp(errors.escape) != 0) return false;
-    info.scale_num = static_cast<unsigned>(eighths);
-    info.scale_denom = 8;
-    info.raw_data_out = TRUE;
-    info.do_fancy_upsampling = FALSE;
-    jpeg_calc_output_dimensions(&info);
-    return true;
-  }
-
-  bool ReadPixels(std::array<RowStart, 3>& starts) {
-    if (setjmp(errors.escape) != 0) return false;
-    jpeg_start_decompress(&info);
-    while (info.output_scanline < info.output_height) ReadRows(info, starts);
-    return jpeg_finish_decompress(&info) != 0;
-  }
 };
 
 std::unique_ptr<PlanarJpegSource> PlanarJpegSource::Open(std::string_view jpeg) {
@@ -125,25 +113,40 @@ PixelSize PlanarJpegSource::size() const {
 bool PlanarJpegSource::is_grey() const { return decoder_->info.num_components == 1; }
 
 bool PlanarJpegSource::Decode(int eighths, DecodedPlanes& decoded) {
-  if (!decoder_->ChooseScale(eighths)) return false;
   const jpeg_decompress_struct& info = decoder_->info;
-  decoded.count = info.num_components;
-  std::array<RowStart, 3> starts{};
-  for (int i = 0; i < decoded.count; ++i) {
-    const jpeg_component_info& part = info.comp_info[i];
-    const int block = ScaledBlock(part);
-    const double across = part.h_samp_factor * block / (8.0 * info.max_h_samp_factor);
-    const double down = part.v_samp_factor * block / (8.0 * info.max_v_samp_factor);
-    Plane plane(
-        {static_cast<int>(part.downsampled_width), static_cast<int>(part.downsampled_height)});
-    const int rows = part.v_samp_factor * block;
-    // What is written is whole blocks across and whole rows of blocks down.
-    if (block > Plane::kRoom || rows > std::min(Plane::kRoom, kMostRows)) return false;
-    starts[i] = {plane.row(0), plane.stride(), rows};
-    decoded.picture[i] = {0, 0, info.image_width * across, info.image_height * down};
-    decoded.planes[i] = std::move(plane);
+  // The blocks of a single component come one by one, whatever its factors say: T.81, A.2.2.
+  const bool single = info.num_components == 1;
+  const int most_across = single ? 1 : info.max_h_samp_factor;
+  const int most_down = single ? 1 : info.max_v_samp_factor;
+  BaselineScan scan;
+  scan.units_across = SamplesFor(info.image_width, 1, DCTSIZE * most_across);
+  scan.units_down = SamplesFor(info.image_height, 1, DCTSIZE * most_down);
+  scan.restart_interval = static_cast<int>(info.restart_interval);
+  scan.edge = eighths;
+  scan.data = {reinterpret_cast<const char*>(info.src->next_input_byte), info.src->bytes_in_buffer};
+  std::array<CodeTables, 3> tables;
+  for (int i = 0; i < info.num_components; ++i) {
+    const jpeg_component_info& part = *info.cur_comp_info[i];
+    const int across = single ? 1 : part.h_samp_factor;
+    const int down = single ? 1 : part.v_samp_factor;
+    const int index = part.component_index;
+    const JQUANT_TBL* const steps = info.quant_tbl_ptrs[part.quant_tbl_no];
+    tables[i] = TablesOf(info, part);
+    if (!tables[i].first || !tables[i].others || steps == nullptr) return false;
+    decoded.planes[index] =
+        Plane({SamplesFor(info.image_width, across * eighths, most_across * DCTSIZE),
+               SamplesFor(info.image_height, down * eighths, most_down * DCTSIZE)});
+    decoded.picture[index] = {0, 0, info.image_width * across * eighths / (8.0 * most_across),
+                              info.image_height * down * eighths / (8.0 * most_down)};
+    scan.components.push_back({.across = across,
+                               .down = down,
+                               .steps = std::to_array(steps->quantval),
+                               .first = &*tables[i].first,
+                               .others = &*tables[i].others,
+                               .plane = &decoded.planes[index]});
   }
-  return decoder_->ReadPixels(starts);
+  decoded.count = info.num_components;
+  return DecodeBaseline(scan);
 }
 
 }  // namespace proofline::imaging

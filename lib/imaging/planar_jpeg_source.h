@@ -46,7 +46,7 @@ class PlanarJpegSource {
   // The embedded colour profile, or nothing.
   const std::string& profile() const { return profile_; }
 
-  // All pixels at `eighths` (1 to 8) eighths of their size. Once. False if the file is damaged or
+  // All pixels at `eighths` (1 to 8) eighths of their size. False if the file is damaged or
   // cut short in any way, harmless as it may be; what the planes hold then means nothing. Throws
   // std::bad_alloc.
   bool Decode(int eighths, DecodedPlanes& decoded);

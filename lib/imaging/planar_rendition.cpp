@@ -74,27 +74,16 @@ Plane NoColour(PixelSize size) {
   return plane;
 }
 
-// The scales that are worth their time, and how many times more samples than wanted each has to
-// give. One, two and four eighths average the pixels of a block, in fast code; where little is left
-// to take away afterwards, that is seen. The others take longer than the whole picture does.
-struct Scale {
-  int eighths;
-  double headroom;
-};
-constexpr Scale kScales[] = {{1, 1.25}, {2, 1.25}, {4, 1.25}, {8, 1}};
+// How many times more samples than wanted have to be decoded. The lowest waves of a block are what
+// a resampler would keep of it, but for what lies at the edge of what the rendition can show:
+// measured against pictures made smaller from all of their pixels.
+constexpr double kDecodedHeadroom = 1.35;
 
 // The least scale that is enough for a picture of `wanted` times its size. 0 if none is.
 int Eighths(double wanted) {
-  for (const Scale& scale : kScales) {
-    if (wanted * scale.headroom <= scale.eighths / 8.0 + 1e-9) return scale.eighths;
-  }
-  return 0;
+  if (wanted > 1 + 1e-9) return 0;
+  return std::min(8, static_cast<int>(std::ceil(8 * kDecodedHeadroom * wanted - 1e-9)));
 }
-
-// What averaging whole blocks of pixels takes from the detail that the rendition can still show,
-// and Sharpened() gives back: measured on cameras' files against a picture made smaller from all of
-// its pixels.
-constexpr int kSharpening = 5;
 
 // A picture that lies as it is stored, decoded far enough for a plan.
 class LyingPicture {
@@ -160,7 +149,6 @@ class LyingPicture {
       Plane small =
           i == 0 ? Resampled(decoded_.planes[i], part, lying_, kLumaHeadroom)
                  : Resampled(decoded_.planes[i], covered(part), chroma_size, kChromaHeadroom);
-      if (i == 0 && eighths_ < 8) small = Sharpened(small, kSharpening);
       planes[i] = Turned(std::move(small), turn_);
     }
     return planes;

@@ -75,27 +75,6 @@ void AverageDown(const std::uint8_t* upper, const std::uint8_t* lower, int width
   }
 }
 
-// No number here leaves 16 bits, so that vector instructions take many samples at once.
-std::uint8_t MovedAway(std::int16_t from_both, std::int16_t sample, std::int16_t strength) {
-  const auto away = static_cast<std::int16_t>((2 * sample - from_both) * strength + 128);
-  return static_cast<std::uint8_t>(std::clamp(sample + (away >> 8), 0, 255));
-}
-
-void SharpenDown(const std::uint8_t* above, const std::uint8_t* row, const std::uint8_t* below,
-                 int width, std::int16_t strength, std::uint8_t* __restrict to) {
-  for (int x = 0; x < width; ++x) {
-    to[x] = MovedAway(static_cast<std::int16_t>(above[x] + below[x]), row[x], strength);
-  }
-}
-
-// `row` has a sample more on either side.
-void SharpenAcross(const std::uint8_t* row, int width, std::int16_t strength,
-                   std::uint8_t* __restrict to) {
-  for (int x = 0; x < width; ++x) {
-    to[x] = MovedAway(static_cast<std::int16_t>(row[x - 1] + row[x + 1]), row[x], strength);
-  }
-}
-
 }  // namespace
 
 void Plane::Free::operator()(std::uint8_t* samples) const {
@@ -145,22 +124,6 @@ Plane Halved(const Plane& plane, bool across, bool down) {
     }
   }
   return halved;
-}
-
-Plane Sharpened(const Plane& plane, int strength) {
-  const int width = plane.width();
-  const auto wanted = static_cast<std::int16_t>(strength);
-  Plane sharpened(plane.size());
-  const auto samples = std::make_unique_for_overwrite<std::uint8_t[]>(std::size_t(width) + 2);
-  std::uint8_t* const row = samples.get() + 1;
-  for (int y = 0; y < plane.height(); ++y) {
-    SharpenDown(plane.row(std::max(y - 1, 0)), plane.row(y),
-                plane.row(std::min(y + 1, plane.height() - 1)), width, wanted, row);
-    row[-1] = row[0];
-    row[width] = row[width - 1];
-    SharpenAcross(row, width, wanted, sharpened.row(y));
-  }
-  return sharpened;
 }
 
 Plane Turned(Plane plane, Turn turn) {

@@ -47,11 +47,6 @@ class Plane {
 // stands for two.
 Plane Halved(const Plane& plane, bool across, bool down);
 
-// Gives back what averaging took from the finest detail: every sample moves away from the mean of
-// its neighbours, first of the two above and below, then of the two beside, by `strength`/128 of
-// the difference (0 to 63). The neighbour beyond an edge is the edge itself.
-Plane Sharpened(const Plane& plane, int strength);
-
 // Takes a plane over and lays it down another way.
 Plane Turned(Plane plane, Turn turn);
 

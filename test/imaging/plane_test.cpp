@@ -98,41 +98,6 @@ TEST_CASE("halving averages, and an odd last sample stands for two") {
   CHECK(Halved(plane, false, true).row(0)[3] == (3 + 19 + 1) / 2);
 }
 
-TEST_CASE(
-    "sharpening lifts a point off its neighbours, and leaves even areas and edges of slopes") {
-  Plane plane({7, 5});
-  plane.Fill(100);
-  plane.row(2)[3] = 164;
-  const Plane sharpened = Sharpened(plane, 32);
-  REQUIRE(sharpened.size() == plane.size());
-  // A quarter of the difference down, then a quarter of what stands there across.
-  CHECK(sharpened.row(2)[3] == 200);
-  CHECK(sharpened.row(1)[3] == 90);
-  CHECK(sharpened.row(2)[2] == 90);
-  CHECK(sharpened.row(2)[1] == 100);
-  CHECK(sharpened.row(0)[0] == 100);
-  const Plane slope = Sharpened(Numbered(6, 4), 32);
-  CHECK(slope.row(1)[3] == 19);
-  CHECK(slope.row(2)[2] == 34);
-}
-
-TEST_CASE("sharpening stays within a sample's values") {
-  for (int strength : {0, 5, 63}) {
-    Plane plane({4, 3});
-    plane.Fill(0);
-    plane.row(1)[1] = 255;
-    const Plane white_point = Sharpened(plane, strength);
-    CHECK(white_point.row(1)[1] == 255);
-    CHECK(white_point.row(0)[1] == 0);
-    CHECK(white_point.row(1)[0] == 0);
-    plane.Fill(255);
-    plane.row(1)[1] = 0;
-    const Plane black_point = Sharpened(plane, strength);
-    CHECK(black_point.row(1)[1] == 0);
-    CHECK(black_point.row(0)[1] == 255);
-  }
-}
-
 TEST_CASE("extending repeats the last column and row") {
   Plane plane = Numbered(5, 3);
   plane.ExtendTo(16);

@@ -21,6 +21,7 @@ void Describe(jpeg_compress_struct& info, const JpegKind& kind, int width, int h
     info.comp_info[0].h_samp_factor = kind.across;
     info.comp_info[0].v_samp_factor = kind.down;
   }
+  info.restart_interval = static_cast<unsigned>(kind.restart_interval);
   info.arith_code = kind.arithmetic ? TRUE : FALSE;
   if (kind.progressive) jpeg_simple_progression(&info);
 }

@@ -11,6 +11,8 @@ struct JpegKind {
   int across = 2;
   int down = 2;
   int quality = 95;
+  // Units between restart markers; 0 for none.
+  int restart_interval = 0;
   bool progressive = false;
   bool arithmetic = false;
   // Red, green and blue as they are.
