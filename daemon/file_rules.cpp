@@ -21,11 +21,11 @@ constexpr std::size_t kLongestExtension = 12;
 // All lists are sorted.
 constexpr std::array kPictures = {"avif"sv, "heic"sv, "heif"sv, "hif"sv, "jfif"sv, "jpe"sv,
                                   "jpeg"sv, "jpg"sv,  "png"sv,  "tif"sv, "tiff"sv, "webp"sv};
-constexpr std::array kRaws = {"3fr"sv, "arq"sv, "arw"sv, "cap"sv, "cr2"sv, "cr3"sv, "crw"sv,
-                              "dcr"sv, "dng"sv, "erf"sv, "fff"sv, "gpr"sv, "iiq"sv, "k25"sv,
-                              "kdc"sv, "mdc"sv, "mef"sv, "mos"sv, "mrw"sv, "nef"sv, "nrw"sv,
-                              "orf"sv, "ori"sv, "pef"sv, "raf"sv, "raw"sv, "rw2"sv, "rwl"sv,
-                              "sr2"sv, "srf"sv, "srw"sv, "x3f"sv};
+constexpr std::array kRaws = {
+    "3fr"sv, "arq"sv, "arw"sv, "bay"sv, "cap"sv, "cr2"sv, "cr3"sv, "crw"sv, "dcr"sv, "dcs"sv,
+    "dng"sv, "drf"sv, "erf"sv, "fff"sv, "gpr"sv, "iiq"sv, "k25"sv, "kdc"sv, "mdc"sv, "mef"sv,
+    "mfw"sv, "mos"sv, "mrw"sv, "nef"sv, "nrw"sv, "orf"sv, "ori"sv, "pef"sv, "ptx"sv, "pxn"sv,
+    "raf"sv, "raw"sv, "rw2"sv, "rwl"sv, "sr2"sv, "srf"sv, "srw"sv, "x3f"sv};
 // What lies beside photographs and is none: unfinished files, texts, films, sounds, archives, and
 // what cameras and other programs keep for themselves.
 constexpr std::array kIgnored = {

@@ -1,10 +1,13 @@
 #include "lib/imaging/cut_short.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 #include <vector>
 
+#include "lib/base/text.h"
 #include "lib/imaging/tiff_directories.h"
 
 namespace proofline::imaging {
@@ -58,6 +61,28 @@ bool PiecesLeaveFile(const TiffDirectories& tiff, std::uint64_t directory) {
   return false;
 }
 
+// Whether there is less than can hold a sensor's pixels: a bit for each is the least that the
+// lossless ways to store them take. Decoders go on with whatever follows.
+bool SensorLeavesFile(const TiffDirectories& tiff, std::uint64_t directory) {
+  constexpr std::array<double, 2> kSensor = {32803, 34892};
+  // None, lossless JPEG, Nikon's and Pentax' Huffman codes.
+  constexpr std::array<double, 4> kLossless = {1, 7, 34713, 65535};
+  const auto number = [&](std::uint64_t tag, double absent) {
+    const std::vector<double> values = tiff.Values(directory, tag);
+    return values.empty() ? absent : values.front();
+  };
+  const auto is_one_of = [](const auto& list, double value) {
+    return std::find(list.begin(), list.end(), value) != list.end();
+  };
+  if (!is_one_of(kSensor, number(262, 0)) || !is_one_of(kLossless, number(259, 1))) return false;
+  double bytes = 0;
+  for (std::uint64_t sizes : {279, 325}) {
+    const std::vector<double> pieces = tiff.Values(directory, sizes);
+    bytes = std::accumulate(pieces.begin(), pieces.end(), bytes);
+  }
+  return bytes > 0 && bytes < number(256, 0) * number(257, 0) / 8;
+}
+
 bool IsBigTiff(std::string_view file) {
   return file.substr(2, 2) == "+\0"sv || file.substr(2, 2) == "\0+"sv;
 }
@@ -96,8 +121,9 @@ bool RawLeavesFile(std::string_view file) {
   if (!file.starts_with("II"sv) && !file.starts_with("MM"sv)) return false;
   const TiffDirectories tiff(file);
   return tiff.incomplete() ||
-         std::any_of(tiff.offsets().begin(), tiff.offsets().end(),
-                     [&](std::uint64_t directory) { return PiecesLeaveFile(tiff, directory); });
+         std::any_of(tiff.offsets().begin(), tiff.offsets().end(), [&](std::uint64_t directory) {
+           return PiecesLeaveFile(tiff, directory) || SensorLeavesFile(tiff, directory);
+         });
 }
 
 bool PngLeavesFile(std::string_view file) {
@@ -137,6 +163,11 @@ bool LooksCutShort(std::string_view file, ImageFormat format) {
       break;
   }
   return false;
+}
+
+absl::Status EndsTooEarly(ImageFormat format) {
+  return absl::InvalidArgumentError(
+      base::Concat(FormatTitle(format), " ends too early: the file was cut short"));
 }
 
 }  // namespace proofline::imaging

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "lib/imaging/image_format.h"
 
 namespace proofline::imaging {
@@ -12,5 +13,8 @@ namespace proofline::imaging {
 // upper one is wanted, or the sensor data of a RAW that has a preview in front. False where the
 // directory is of an unknown kind, and always for JPEG, which has none.
 bool LooksCutShort(std::string_view file, ImageFormat format);
+
+// What is said of such a file.
+absl::Status EndsTooEarly(ImageFormat format);
 
 }  // namespace proofline::imaging

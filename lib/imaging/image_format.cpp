@@ -49,11 +49,16 @@ bool IsTiffLike(std::string_view bytes) {
          bytes.starts_with("II+\0"sv) || bytes.starts_with("MM\0+"sv);
 }
 
+std::string_view From(std::string_view bytes, std::size_t at, std::size_t size) {
+  return bytes.size() < at ? std::string_view() : bytes.substr(at, size);
+}
+
 bool IsOtherRaw(std::string_view bytes) {
   return bytes.starts_with("IIRO"sv) || bytes.starts_with("IIRS"sv) ||
          bytes.starts_with("MMOR"sv) || bytes.starts_with("IIU\0"sv) ||
          bytes.starts_with("FUJIFILMCCD-RAW"sv) || bytes.starts_with("\0MRM"sv) ||
-         bytes.starts_with("FOVb"sv) || bytes.substr(6, 8) == "HEAPCCDR"sv ||
+         bytes.starts_with("FOVb"sv) || From(bytes, 25, 7) == "ARECOYK"sv ||
+         From(bytes, 6, 8) == "HEAPCCDR"sv ||
          (IsTiffLike(bytes) && (bytes.substr(8, 2) == "CR"sv || bytes.substr(8, 4) == "IIII"sv ||
                                 bytes.substr(8, 4) == "MMMM"sv));
 }

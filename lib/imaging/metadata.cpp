@@ -188,9 +188,8 @@ std::string CaptureTime(const ExifReader& exif, const XmpReader& xmp, const Iptc
 }
 
 // Cameras name lenses by number; Exiv2 knows many of the names.
-std::string LensName(const Exiv2::ExifData& data, const ExifReader& exif) {
-  std::string name = exif.Text("Exif.Photo.LensModel");
-  if (!name.empty()) return name;
+std::string NumberedLens(const Exiv2::ExifData& data) {
+  std::string name;
   try {
     const auto found = Exiv2::lensName(data);
     if (found == data.end()) return {};
@@ -205,6 +204,12 @@ std::string LensName(const Exiv2::ExifData& data, const ExifReader& exif) {
                          return !absl::ascii_isalpha(static_cast<unsigned char>(c));
                        });
   return no_name ? std::string() : name;
+}
+
+std::string LensName(const Exiv2::ExifData& data, const ExifReader& exif) {
+  std::string name = exif.Text("Exif.Photo.LensModel");
+  if (name.empty()) name = NumberedLens(data);
+  return name.empty() ? exif.Text("Exif.Canon.LensModel") : name;
 }
 
 std::optional<int> Sensitivity(const Exiv2::ExifData& data) {

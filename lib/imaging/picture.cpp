@@ -13,9 +13,8 @@
 #include "lib/imaging/jpeg_damage.h"
 #include "lib/imaging/jpeg_header.h"
 #include "lib/imaging/metadata.h"
+#include "lib/imaging/named_colours.h"
 #include "lib/imaging/pixel_steps.h"
-#include "lib/imaging/raw_preview.h"
-#include "lib/imaging/raw_tone.h"
 #include "lib/imaging/vips_runtime.h"
 
 namespace proofline::imaging {
@@ -116,14 +115,6 @@ Crop NeededArea(const StraightenedFrame& frame, PixelSize output) {
   return area;
 }
 
-// Pixels of the output for each pixel of the stored picture.
-double ScaleOf(const RenderPlan& plan, PixelSize stored) {
-  const PixelSize frame = SizeAfter(stored, plan.turn);
-  const double keeps = StraightenKeeps(frame, plan.straighten_degrees);
-  return std::max(plan.output.width / (plan.area.width * keeps * frame.width),
-                  plan.output.height / (plan.area.height * keeps * frame.height));
-}
-
 std::string Blob(const VImage& picture, const char* name) {
   if (picture.get_typeof(name) != VIPS_TYPE_BLOB) return {};
   size_t size = 0;
@@ -140,22 +131,17 @@ bool HasUsualSamples(const VImage& picture) {
          meaning == VIPS_INTERPRETATION_XYZ;
 }
 
-bool IsWithin(PixelSize size, const PictureLimits& limits) {
-  return size.width >= 1 && size.height >= 1 && size.width <= limits.max_side &&
-         size.height <= limits.max_side &&
-         std::uint64_t(size.width) * std::uint64_t(size.height) <= limits.max_pixels;
-}
-
-absl::Status EndsTooEarly(ImageFormat format) {
-  return absl::InvalidArgumentError(
-      base::Concat(FormatTitle(format), " ends too early: the file was cut short"));
-}
-
 bool TurnsByItself(ImageFormat format) {
   return format == ImageFormat::kHeif || format == ImageFormat::kAvif;
 }
 
 }  // namespace
+
+bool IsWithin(PixelSize size, const PictureLimits& limits) {
+  return size.width >= 1 && size.height >= 1 && size.width <= limits.max_side &&
+         size.height <= limits.max_side &&
+         std::uint64_t(size.width) * std::uint64_t(size.height) <= limits.max_pixels;
+}
 
 absl::StatusOr<Picture> Picture::Open(std::string_view bytes, const PictureLimits& limits) {
   if (bytes.empty()) return absl::InvalidArgumentError("the file is empty");
@@ -195,6 +181,7 @@ absl::Status Picture::OpenPixels(const PictureLimits& limits) {
         FormatTitle(format_), " has samples of an unusual kind; save it with 8 or 16 bits"));
   }
   TakeMetadata(lazy);
+  if (TurnsByItself(format_)) named_profile_ = NamedColourProfile(bytes_);
   return absl::OkStatus();
 }
 
@@ -222,91 +209,17 @@ void Picture::TakeMetadata(const VImage& lazy) {
   facts_.height = upright().height;
 }
 
-absl::Status Picture::OpenRaw(const PictureLimits& limits) {
-  // What the whole file no longer has, its previews cannot stand for; and decoders of sensor data
-  // go on with zeros.
-  if (LooksCutShort(bytes_, format_)) return EndsTooEarly(format_);
-  Metadata metadata = ReadMetadata(bytes_, format_);
-  absl::StatusOr<RawHeader> header = ReadRawHeader(bytes_, limits.max_pixels);
-  if (absl::IsResourceExhausted(header.status())) return header.status();
-  developable_ = header.status();
-  max_pixels_ = limits.max_pixels;
-  facts_ = std::move(metadata.facts);
-  facts_.format = std::string(FormatName(format_));
-  assumed_ = metadata.adobe_rgb ? AssumedColour::kAdobeRgb : AssumedColour::kSrgb;
-  std::vector<std::string> jpegs = EmbeddedJpegs(bytes_);
-  if (header.ok()) {
-    raw_ = *std::move(header);
-    stored_ = raw_.size;
-    jpegs.push_back(std::move(raw_.preview_jpeg));
-  }
-  facts_.orientation = metadata.orientation.value_or(raw_.orientation);
-  turn_ = TurnForOrientation(facts_.orientation);
-  TakePreviews(std::move(jpegs), limits);
-  if (!developable_.ok()) {
-    // A picture to look at is better than none; a thumbnail is not.
-    constexpr int kLeastLongEdge = 1000;
-    if (previews_.empty() ||
-        std::max(previews_.back().stored.width, previews_.back().stored.height) < kLeastLongEdge) {
-      return developable_;
-    }
-    stored_ = previews_.back().stored;
-    turn_ = previews_.back().turn;
-  }
-  if (absl::Status status = CheckSize(limits); !status.ok()) return status;
-  PixelSize shown = upright();
-  if (!developable_.ok() && IsWithin({metadata.width, metadata.height}, limits)) {
-    shown = SizeAfter({metadata.width, metadata.height}, TurnForOrientation(facts_.orientation));
-  }
-  facts_.width = shown.width;
-  facts_.height = shown.height;
-  return absl::OkStatus();
-}
-
-// How a preview comes upright; nothing if it shows another part of the scene than the RAW does, or
-// has bars to fill a screen.
-std::optional<Turn> Picture::PreviewTurn(PixelSize preview, int own_orientation) const {
-  const auto has_shape = [&](Turn turn, PixelSize shape) {
-    const PixelSize turned = SizeAfter(preview, turn);
-    const double ratio = static_cast<double>(turned.width) * shape.height /
-                         (static_cast<double>(turned.height) * shape.width);
-    return ratio > 0.98 && ratio < 1.02;
-  };
-  // A whole JPEG of the camera says itself how it lies.
-  const Turn first = own_orientation > 1 ? TurnForOrientation(own_orientation) : turn_;
-  if (!developable_.ok() || has_shape(first, upright())) return first;
-  // Some cameras store the preview upright beside pixels that lie on their side.
-  if (has_shape({}, upright())) return Turn{};
-  return std::nullopt;
-}
-
-void Picture::TakePreviews(std::vector<std::string> jpegs, const PictureLimits& limits) {
-  for (std::string& jpeg : jpegs) {
-    if (SniffFormat(jpeg) != ImageFormat::kJpeg) continue;
-    try {
-      const VImage lazy =
-          VImage::jpegload_source(vips::VSource::new_from_memory(jpeg.data(), jpeg.size()),
-                                  VImage::option()->set("access", VIPS_ACCESS_SEQUENTIAL));
-      const PixelSize size = {lazy.width(), lazy.height()};
-      if (!IsWithin(size, limits)) continue;
-      const int own = lazy.get_typeof(VIPS_META_ORIENTATION) == G_TYPE_INT
-                          ? lazy.get_int(VIPS_META_ORIENTATION)
-                          : 0;
-      if (const std::optional<Turn> turn = PreviewTurn(size, own)) {
-        previews_.push_back({std::move(jpeg), size, *turn});
-      }
-    } catch (const vips::VError&) {
-      vips_error_clear();
-    }
-  }
-  std::stable_sort(previews_.begin(), previews_.end(), [](const Preview& a, const Preview& b) {
-    return std::int64_t{a.stored.width} * a.stored.height <
-           std::int64_t{b.stored.width} * b.stored.height;
-  });
-}
-
 VImage Picture::Load(int shrink) const {
   if (!developed_.is_null()) return developed_;
+  const VImage decoded = Decoded(shrink);
+  if (named_profile_.empty() || decoded.get_typeof(VIPS_META_ICC_NAME) != 0) return decoded;
+  VImage tagged = decoded.copy();
+  vips_image_set_blob_copy(tagged.get_image(), VIPS_META_ICC_NAME, named_profile_.data(),
+                           named_profile_.size());
+  return tagged;
+}
+
+VImage Picture::Decoded(int shrink) const {
   const vips::VSource source = vips::VSource::new_from_memory(bytes_.data(), bytes_.size());
   const bool strict = strict_ && format_ == ImageFormat::kJpeg;
   vips::VOption* options =
@@ -388,76 +301,6 @@ VImage Picture::RenderStraightened(const RenderPlan& plan) const {
                             ->set("extend", VIPS_EXTEND_COPY)
                             ->set("interpolate", vips::VInterpolate::new_from_name("bicubic")))
       .copy_memory();
-}
-
-// A hundredth too few is not seen, and many previews lack a few rows of the sensor.
-constexpr double kEnough = 0.98;
-
-bool Picture::HoldsEnough(const Preview& preview, const RenderPlan& plan) const {
-  const double has = static_cast<double>(std::max(preview.stored.width, preview.stored.height)) /
-                     std::max(stored_.width, stored_.height);
-  return has >= std::min(1.0, ScaleOf(plan, stored_)) * kEnough;
-}
-
-RenderPlan Picture::PlanFor(const Preview& preview, const RenderPlan& plan) const {
-  RenderPlan of_preview = plan;
-  of_preview.turn = ThenRotate(preview.turn, (plan.turn.quarters - turn_.quarters) * 90);
-  return of_preview;
-}
-
-std::optional<Picture::JpegSource> Picture::JpegFor(const RenderPlan& plan) const {
-  if (format_ == ImageFormat::kJpeg) return JpegSource{bytes_, plan};
-  for (const Preview& preview : previews_) {
-    if (HoldsEnough(preview, plan)) return JpegSource{preview.jpeg, PlanFor(preview, plan)};
-  }
-  return std::nullopt;
-}
-
-absl::StatusOr<VImage> Picture::RenderPreview(const Preview& preview,
-                                              const RenderPlan& plan) const {
-  Picture picture(preview.jpeg, ImageFormat::kJpeg);
-  picture.stored_ = preview.stored;
-  picture.assumed_ = assumed_;
-  return picture.Render(PlanFor(preview, plan));
-}
-
-absl::StatusOr<VImage> Picture::RenderRaw(const RenderPlan& plan) const {
-  for (const Preview& preview : previews_) {
-    if (!HoldsEnough(preview, plan)) continue;
-    absl::StatusOr<VImage> rendered = RenderPreview(preview, plan);
-    if (rendered.ok() || !developable_.ok()) return rendered;
-  }
-  if (!developable_.ok()) return developable_;
-  const double needed = std::min(1.0, ScaleOf(plan, stored_)) * kEnough;
-  const RawScale scale = needed <= 0.5 ? RawScale::kHalf : RawScale::kFull;
-  absl::StatusOr<VImage> pixels = DevelopRaw(bytes_, raw_, scale, max_pixels_);
-  if (!pixels.ok()) return pixels.status();
-  Picture picture(bytes_, format_);
-  picture.stored_ = {pixels->width(), pixels->height()};
-  picture.developed_ = LikePreview(*pixels);
-  return picture.Render(plan);
-}
-
-// The largest preview knows best how light the camera meant the picture to be.
-VImage Picture::LikePreview(const VImage& developed) const {
-  if (previews_.empty()) return developed;
-  // Both lie as the sensor does.
-  constexpr int kLongEdge = 512;
-  const PixelSize stored = previews_.back().stored;
-  const double scale =
-      std::min(1.0, static_cast<double>(kLongEdge) / std::max(stored.width, stored.height));
-  const PixelSize lying = SizeAfter(stored, previews_.back().turn);
-  const PixelSize upright = {std::max(1, static_cast<int>(lying.width * scale)),
-                             std::max(1, static_cast<int>(lying.height * scale))};
-  const absl::StatusOr<VImage> preview = RenderPreview(
-      previews_.back(), {.turn = turn_, .straighten_degrees = 0, .area = {}, .output = upright});
-  if (!preview.ok()) return developed;
-  try {
-    return WithTonesOf(developed, TurnedBack(*preview, turn_));
-  } catch (const vips::VError&) {
-    vips_error_clear();
-    return developed;
-  }
 }
 
 absl::StatusOr<VImage> Picture::Render(const RenderPlan& plan) const {

@@ -22,6 +22,7 @@ struct PictureLimits {
   // Refused on either side whatever the product: no camera and no scanner makes such.
   int max_side = 1'000'000;
 };
+bool IsWithin(PixelSize size, const PictureLimits& limits);
 
 // Reads the bytes it was opened with, which must outlive it. Not thread-safe.
 class Picture {
@@ -76,6 +77,7 @@ class Picture {
 
   absl::StatusOr<vips::VImage> RenderLenient(const RenderPlan& plan) const;
   vips::VImage Load(int shrink) const;
+  vips::VImage Decoded(int shrink) const;
   vips::VImage LoadPiece(const Crop& stored_area, PixelSize output, Crop* loaded_area) const;
   vips::VImage RenderStraight(const RenderPlan& plan) const;
   vips::VImage RenderStraightened(const RenderPlan& plan) const;
@@ -91,6 +93,8 @@ class Picture {
   PixelSize stored_;
   Turn turn_;
   AssumedColour assumed_ = AssumedColour::kSrgb;
+  // Of the colours that a HEIF or AVIF names; empty if it names none.
+  std::string named_profile_;
   // Whether a JPEG's decoder stops at everything it finds strange.
   bool strict_ = true;
 

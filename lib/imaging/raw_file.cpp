@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <ctime>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "lib/base/text.h"
+#include "lib/imaging/text.h"
 #include "lib/imaging/tiff_directories.h"
 #include "lib/imaging/want_of_memory.h"
 
@@ -180,6 +185,39 @@ Frame VisibleFrame(const libraw_data_t& data, std::string_view file, PixelSize s
   return Inside(frame, size) ? frame : whole;
 }
 
+template <std::size_t N>
+std::string Line(const char (&text)[N]) {
+  constexpr std::size_t kMost = 200;
+  return CleanLine(std::string_view(text, ::strnlen(text, N)), kMost);
+}
+
+std::optional<double> Positive(double number) {
+  return std::isfinite(number) && number > 0 ? std::optional(number) : std::nullopt;
+}
+
+ImageFacts FactsOf(const libraw_data_t& data) {
+  ImageFacts facts;
+  facts.camera_make = Line(data.idata.make);
+  facts.camera_model = Line(data.idata.model);
+  facts.lens = Line(data.lens.Lens);
+  if (facts.lens.empty()) facts.lens = Line(data.lens.makernotes.Lens);
+  facts.exposure_time = Positive(data.other.shutter);
+  facts.f_number = Positive(data.other.aperture);
+  facts.focal_length_mm = Positive(data.other.focal_len);
+  constexpr float kMostSensitive = 1e8F;
+  if (data.other.iso_speed >= 1 && data.other.iso_speed <= kMostSensitive) {
+    facts.iso = static_cast<int>(data.other.iso_speed);
+  }
+  // LibRaw takes the camera's time for local time here.
+  std::tm local{};
+  if (data.other.timestamp > 0 && ::localtime_r(&data.other.timestamp, &local) != nullptr) {
+    facts.capture_time =
+        absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02d", local.tm_year + 1900, local.tm_mon + 1,
+                        local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
+  }
+  return facts;
+}
+
 VImage Pixels(LibRaw& raw) {
   int width = 0;
   int height = 0;
@@ -231,6 +269,7 @@ absl::StatusOr<RawHeader> ReadRawHeader(std::string_view file, std::uint64_t max
   RawHeader header;
   header.size = {frame.width, frame.height};
   header.orientation = OrientationOf(data.sizes.flip);
+  header.facts = FactsOf(data);
   if (decoder.raw().unpack_thumb() == LIBRAW_SUCCESS &&
       data.thumbnail.tformat == LIBRAW_THUMBNAIL_JPEG && data.thumbnail.thumb != nullptr) {
     header.preview_jpeg.assign(data.thumbnail.thumb, data.thumbnail.tlength);
@@ -249,6 +288,7 @@ absl::StatusOr<VImage> DevelopRaw(std::string_view file, const RawHeader& header
   params.gamm[1] = 12.92;
   params.half_size = scale == RawScale::kHalf ? 1 : 0;
   params.user_flip = 0;
+  params.no_auto_bright = 1;
   if (absl::Status status = decoder.Open(file, max_pixels); !status.ok()) return status;
   return Developed(decoder, file, header);
 }

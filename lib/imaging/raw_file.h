@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/imaging/geometry.h"
+#include "lib/imaging/image_facts.h"
 
 namespace proofline::imaging {
 
@@ -21,6 +22,8 @@ struct RawHeader {
   int orientation = 1;
   // The preview that LibRaw found, if it is a JPEG; else empty.
   std::string preview_jpeg;
+  // What LibRaw read of camera, lens, exposure and time: for kinds of files that Exiv2 cannot read.
+  ImageFacts facts;
 };
 
 // FailedPrecondition if LibRaw does not know this kind of file, ResourceExhausted if the sensor has
@@ -33,10 +36,10 @@ enum class RawScale : std::uint8_t {
 };
 
 // 16 bit sRGB of header.size or half of it (rounded; files that have all colours in each pixel come
-// in full size), one or three bands, in memory, not turned: with the camera's white balance, and
-// brightened until the brightest hundredth is white, as cameras do it for their own JPEGs. Blocks
-// for seconds at full size. Errors as above; a file whose data ends too early, or is damaged
-// anywhere, fails.
+// in full size), one or three bands, in memory, not turned: with the camera's white balance, white
+// where the sensor is full (raw_tone.h makes it as light as a picture should be). Blocks for
+// seconds at full size. Errors as above; a file whose data ends too early, or is damaged anywhere,
+// fails.
 absl::StatusOr<vips::VImage> DevelopRaw(std::string_view file, const RawHeader& header,
                                         RawScale scale, std::uint64_t max_pixels);
 

@@ -43,7 +43,10 @@ TEST_CASE("names tell photographs from what lies beside them") {
     INFO(name);
     CHECK(KindByName(name) == FileKind::kPicture);
   }
-  for (const char* name : {"IMG_1.CR2", "a.cr3", "b.NEF", "c.arw", "d.DNG", "e.raf", "f.orf"}) {
+  for (const char* name :
+       {"IMG_1.CR2", "a.cr3", "b.NEF", "c.arw", "d.DNG", "e.raf", "f.orf", "g.RW2",
+        "h.pef",     "i.srw", "j.3fr", "k.IIQ", "l.mrw", "m.x3f", "n.crw", "o.nrw",
+        "p.sr2",     "q.rwl", "r.dcr", "s.kdc", "t.erf", "u.mos", "v.mef"}) {
     INFO(name);
     CHECK(KindByName(name) == FileKind::kRaw);
   }

@@ -25,6 +25,7 @@ TEST_CASE("formats are known by their content") {
                     "ftypcrx \0\0\0\x01"
                     "crx isom"sv) == ImageFormat::kRaw);
   CHECK(SniffFormat("FUJIFILMCCD-RAW 0201"sv) == ImageFormat::kRaw);
+  CHECK(SniffFormat(std::string(25, 'x') + "ARECOYK, read from its end") == ImageFormat::kRaw);
   // Canon, Phase One, Sigma, Panasonic, Olympus.
   for (std::string_view raw : {"II*\0\x10\0\0\0CR\x02\0"sv, "II\x1A\0\0\0HEAPCCDR\x02\0"sv,
                                "II*\0\x10\0\0\0IIII"sv, "FOVb\x01\0\x02\0\0\0\0\0"sv,

@@ -1,4 +1,6 @@
 // Camera RAW files: previews, and development.
+#include <cmath>
+
 #include "lib/imaging/planar_rendition.h"
 #include "lib/imaging/render.h"
 #include "test/catch.h"
@@ -122,6 +124,42 @@ TEST_CASE("a developed RAW is as light as the preview that customers have seen")
   }
 }
 
+TEST_CASE("a developed RAW has the colours and the quiet highlights of its preview") {
+  const VImage scene = RawScene(1200, 800);
+  // A camera's picture style: more colour, and nothing as light as the sensor could see.
+  const VImage styled =
+      scene.recomb(VImage::new_matrixv(3, 3, 1.5, -0.4, -0.1, -0.2, 1.35, -0.15, 0.0, -0.35, 1.35));
+  const VImage shown = (styled * 0.8)
+                           .cast(VIPS_FORMAT_UCHAR)
+                           .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB));
+  const std::string jpeg = Encoded(shown.resize(0.25), ".jpg[Q=96,subsample_mode=off]");
+  const std::string raw = RawFile({.scene = scene, .preview = jpeg});
+  const Rendition small = Proof(raw, 300);
+  const Rendition large = Proof(raw, 1200);
+  CHECK(large.width == 1200);
+  CHECK(test::DeltaE(small.jpeg, large.jpeg) < 3);
+  CHECK(test::DeltaE(small.jpeg, Proof(RawFile({.scene = scene}), 1200).jpeg) > 6);
+  // The preview's white is a light grey, and so is that of the page.
+  const double frame = test::Decoded(large.jpeg).extract_area(0, 0, 1200, 4).avg();
+  CHECK(std::abs(frame - 0.8 * 255) < 5);
+}
+
+TEST_CASE("a RAW of a camera that was set to black and white is developed without colours") {
+  const VImage scene = RawScene(1200, 800);
+  // As behind a red filter.
+  const VImage shown = scene.recomb(VImage::new_matrixv(3, 1, 0.7, 0.2, 0.1))
+                           .cast(VIPS_FORMAT_UCHAR)
+                           .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_B_W));
+  const std::string jpeg = Encoded(shown.resize(0.25), ".jpg[Q=96]");
+  const std::string raw = RawFile({.scene = scene, .preview = jpeg});
+  const Rendition small = Proof(raw, 300);
+  const Rendition large = Proof(raw, 1200);
+  CHECK(large.width == 1200);
+  CHECK(test::DeltaE(small.jpeg, large.jpeg) < 3);
+  const VImage lab = test::Decoded(large.jpeg).colourspace(VIPS_INTERPRETATION_LAB);
+  CHECK(lab.extract_band(1, VImage::option()->set("n", 2)).abs().max() < 3);
+}
+
 TEST_CASE("a RAW is turned upright once, developed or not") {
   const VImage lying = RawScene(900, 600);
   const struct {
@@ -209,6 +247,17 @@ TEST_CASE("a RAW that was cut short fails even where its preview is whole") {
     CHECK(absl::IsInvalidArgument(status));
     CHECK(std::string(status.message()).find("cut short") != std::string::npos);
   }
+}
+
+TEST_CASE("a RAW whose sensor data was taken out fails, whatever its decoder makes of the rest") {
+  std::string raw = RawFile({.scene = RawScene(1200, 800)});
+  // Number of bytes of the only strip: one long value.
+  const std::size_t entry = raw.find(std::string("\x17\x01\x04\0\x01\0\0\0", 8));
+  REQUIRE(entry != std::string::npos);
+  raw.replace(entry + 8, 4, std::string("\x16\0\0\0", 4));
+  const absl::StatusOr<Renditions> made = MakeRenditions(raw, {}, {});
+  CHECK(absl::IsInvalidArgument(made.status()));
+  CHECK(made.status().message().find("cut short") != std::string::npos);
 }
 
 TEST_CASE("a RAW with more pixels than the limit is refused before it is unpacked") {
