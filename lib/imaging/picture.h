@@ -61,7 +61,7 @@ class Picture {
  private:
   // A JPEG inside a camera RAW.
   struct Preview {
-    std::string jpeg;
+    EmbeddedJpeg jpeg;
     PixelSize stored;
     Turn turn;
   };
@@ -72,7 +72,7 @@ class Picture {
   absl::Status OpenPixels(const PictureLimits& limits);
   absl::Status OpenRaw(const PictureLimits& limits);
   void TakeMetadata(const vips::VImage& lazy);
-  void TakePreviews(std::vector<std::string> jpegs, const PictureLimits& limits);
+  void TakePreviews(const std::vector<EmbeddedJpeg>& jpegs, const PictureLimits& limits);
   std::optional<Turn> PreviewTurn(PixelSize preview, int own_orientation) const;
 
   absl::StatusOr<vips::VImage> RenderLenient(const RenderPlan& plan) const;

@@ -57,16 +57,16 @@ absl::Status Picture::OpenRaw(const PictureLimits& limits) {
   facts_ = std::move(metadata.facts);
   facts_.format = std::string(FormatName(format_));
   assumed_ = metadata.adobe_rgb ? AssumedColour::kAdobeRgb : AssumedColour::kSrgb;
-  std::vector<std::string> jpegs = EmbeddedJpegs(bytes_);
   if (header.ok()) {
     raw_ = *std::move(header);
     stored_ = raw_.size;
     FillIn(facts_, raw_.facts);
-    jpegs.push_back(std::move(raw_.preview_jpeg));
   }
   facts_.orientation = metadata.orientation.value_or(raw_.orientation);
   turn_ = TurnForOrientation(facts_.orientation);
-  TakePreviews(std::move(jpegs), limits);
+  std::vector<EmbeddedJpeg> jpegs = EmbeddedJpegs(bytes_, raw_.preview);
+  jpegs.push_back(raw_.preview);
+  TakePreviews(jpegs, limits);
   if (!developable_.ok()) {
     // A picture to look at is better than none; a thumbnail is not.
     constexpr int kLeastLongEdge = 1000;
@@ -104,12 +104,13 @@ std::optional<Turn> Picture::PreviewTurn(PixelSize preview, int own_orientation)
   return std::nullopt;
 }
 
-void Picture::TakePreviews(std::vector<std::string> jpegs, const PictureLimits& limits) {
-  for (std::string& jpeg : jpegs) {
-    if (SniffFormat(jpeg) != ImageFormat::kJpeg) continue;
+void Picture::TakePreviews(const std::vector<EmbeddedJpeg>& jpegs, const PictureLimits& limits) {
+  for (const EmbeddedJpeg& jpeg : jpegs) {
+    const std::string_view bytes = jpeg.bytes();
+    if (SniffFormat(bytes) != ImageFormat::kJpeg) continue;
     try {
       const VImage lazy =
-          VImage::jpegload_source(vips::VSource::new_from_memory(jpeg.data(), jpeg.size()),
+          VImage::jpegload_source(vips::VSource::new_from_memory(bytes.data(), bytes.size()),
                                   VImage::option()->set("access", VIPS_ACCESS_SEQUENTIAL));
       const PixelSize size = {lazy.width(), lazy.height()};
       if (!IsWithin(size, limits)) continue;
@@ -117,7 +118,7 @@ void Picture::TakePreviews(std::vector<std::string> jpegs, const PictureLimits& 
                           ? lazy.get_int(VIPS_META_ORIENTATION)
                           : 0;
       if (const std::optional<Turn> turn = PreviewTurn(size, own)) {
-        previews_.push_back({std::move(jpeg), size, *turn});
+        previews_.push_back({jpeg, size, *turn});
       }
     } catch (const vips::VError&) {
       vips_error_clear();
@@ -147,14 +148,14 @@ RenderPlan Picture::PlanFor(const Preview& preview, const RenderPlan& plan) cons
 std::optional<Picture::JpegSource> Picture::JpegFor(const RenderPlan& plan) const {
   if (format_ == ImageFormat::kJpeg) return JpegSource{bytes_, plan};
   for (const Preview& preview : previews_) {
-    if (HoldsEnough(preview, plan)) return JpegSource{preview.jpeg, PlanFor(preview, plan)};
+    if (HoldsEnough(preview, plan)) return JpegSource{preview.jpeg.bytes(), PlanFor(preview, plan)};
   }
   return std::nullopt;
 }
 
 absl::StatusOr<VImage> Picture::RenderPreview(const Preview& preview,
                                               const RenderPlan& plan) const {
-  Picture picture(preview.jpeg, ImageFormat::kJpeg);
+  Picture picture(preview.jpeg.bytes(), ImageFormat::kJpeg);
   picture.stored_ = preview.stored;
   picture.assumed_ = assumed_;
   return picture.Render(PlanFor(preview, plan));

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_format.h"
 #include "lib/base/text.h"
+#include "lib/imaging/image_format.h"
 #include "lib/imaging/text.h"
 #include "lib/imaging/tiff_directories.h"
 #include "lib/imaging/want_of_memory.h"
@@ -258,6 +259,21 @@ absl::StatusOr<VImage> Developed(Decoder& decoder, std::string_view file, const 
   }
 }
 
+EmbeddedJpeg PreviewOf(LibRaw& raw, std::string_view file) {
+  const libraw_thumbnail_t& thumbnail = raw.imgdata.thumbnail;
+  const auto offset =
+      static_cast<std::uint64_t>(raw.get_internal_data_pointer()->internal_data.toffset);
+  if (offset < file.size() && thumbnail.tlength <= file.size() - offset) {
+    const std::string_view there = file.substr(offset, thumbnail.tlength);
+    if (SniffFormat(there) == ImageFormat::kJpeg) return EmbeddedJpeg(there);
+  }
+  if (raw.unpack_thumb() != LIBRAW_SUCCESS || thumbnail.tformat != LIBRAW_THUMBNAIL_JPEG ||
+      thumbnail.thumb == nullptr) {
+    return {};
+  }
+  return EmbeddedJpeg(std::string(thumbnail.thumb, thumbnail.tlength));
+}
+
 }  // namespace
 
 absl::StatusOr<RawHeader> ReadRawHeader(std::string_view file, std::uint64_t max_pixels) {
@@ -270,10 +286,7 @@ absl::StatusOr<RawHeader> ReadRawHeader(std::string_view file, std::uint64_t max
   header.size = {frame.width, frame.height};
   header.orientation = OrientationOf(data.sizes.flip);
   header.facts = FactsOf(data);
-  if (decoder.raw().unpack_thumb() == LIBRAW_SUCCESS &&
-      data.thumbnail.tformat == LIBRAW_THUMBNAIL_JPEG && data.thumbnail.thumb != nullptr) {
-    header.preview_jpeg.assign(data.thumbnail.thumb, data.thumbnail.tlength);
-  }
+  header.preview = PreviewOf(decoder.raw(), file);
   return header;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vips/vips8>
 
@@ -10,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "lib/imaging/geometry.h"
 #include "lib/imaging/image_facts.h"
+#include "lib/imaging/raw_preview.h"
 
 namespace proofline::imaging {
 
@@ -20,8 +20,8 @@ struct RawHeader {
   PixelSize size;
   // As the EXIF tag counts, 1 to 8.
   int orientation = 1;
-  // The preview that LibRaw found, if it is a JPEG; else empty.
-  std::string preview_jpeg;
+  // The preview that LibRaw found, if it is a JPEG; else empty. A view of the file, mostly.
+  EmbeddedJpeg preview;
   // What LibRaw read of camera, lens, exposure and time: for kinds of files that Exiv2 cannot read.
   ImageFacts facts;
 };
