@@ -25,9 +25,9 @@ class EmbeddedJpeg {
   std::string_view bytes_;
 };
 
-// The JPEGs inside a RAW file that Exiv2 finds, smallest first, but for one of `known`'s size,
-// which the caller has; empty if there are none, or if the file is broken. Their own headers are
-// not checked.
+// The JPEGs that the directories of a RAW file name, beside `known`, which LibRaw has found; where
+// it has found none, all that Exiv2 does. Empty if there are none, or if the file is broken. Their
+// own headers are not checked.
 std::vector<EmbeddedJpeg> EmbeddedJpegs(std::string_view raw_file, const EmbeddedJpeg& known);
 
 }  // namespace proofline::imaging
