@@ -146,6 +146,8 @@ class FolderWatcher {
     bool looked_for = false;
     // Something was mounted or unmounted somewhere.
     bool check = false;
+    // Some of it lies where files can only be asked for on its own thread.
+    bool slow = false;
     std::deque<Work> work;
     std::set<Work> queued;
     std::jthread scans;

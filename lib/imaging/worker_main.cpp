@@ -75,7 +75,16 @@ constexpr std::uint64_t kLowestNice = 19;
 // Reading the original comes after what other programs read, too. At the lowest priority both the
 // processor and the disk are used only when nobody else wants them. Where the system does not allow
 // it the work is done all the same.
-void LowerFurther(bool idle) {
+void LowerFurther(std::uint64_t nice) {
+  const bool idle = nice == kLowestNice;
+  // Where the kernel shares the processors out between sessions first (autogroup), priority counts
+  // within a session only: this process gets one of its own, and that the priority.
+  if (::setsid() != -1) {
+    const base::UniqueFd group(::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC));
+    const std::string text = base::Concat(nice);
+    [[maybe_unused]] const ssize_t written =
+        group ? ::write(group.get(), text.data(), text.size()) : 0;
+  }
   // The C library has no call and no names for it: class 2 is best effort with 8 levels, 3 idle.
   constexpr int kThisProcess = 1;
   constexpr int kBestEffortLowest = (2 << 13) | 7;
@@ -98,7 +107,7 @@ void ApplyLimits(const Limits& limits) {
   if (::nice(static_cast<int>(limits.nice)) == -1 && errno != 0) {
     std::fputs("the image worker keeps its priority: it may not lower it\n", stderr);
   }
-  if (limits.nice > 0) LowerFurther(limits.nice == kLowestNice);
+  if (limits.nice > 0) LowerFurther(limits.nice);
 }
 
 // Ends this process as soon as the other end is gone, in the middle of a picture too. (A death
