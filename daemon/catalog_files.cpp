@@ -276,7 +276,8 @@ absl::Status Catalog::TakeKnownPath(Settling& settling, const SettledPath& file,
     absl::Status status = StoreMoved(settling, before, std::move(photo));
     return status.ok() ? TakeNewPath(settling, file) : status;
   }
-  if (!same && (IsElsewhere(settling, place) || IsAnotherPicture(photo, place, file.reading.stamp))) {
+  if (!same &&
+      (IsElsewhere(settling, place) || IsAnotherPicture(photo, place, file.reading.stamp))) {
     // The original has moved away, and another file has come in its place.
     place.set_gone(true);
     place.set_displaced(true);

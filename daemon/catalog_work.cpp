@@ -236,8 +236,7 @@ absl::StatusOr<bool> Catalog::FinishIfKnown(const RenderTask& task, const base::
   return known;
 }
 
-absl::Status Catalog::FinishKnown(const RenderTask& task, const base::Digest& digest,
-                                  bool& known) {
+absl::Status Catalog::FinishKnown(const RenderTask& task, const base::Digest& digest, bool& known) {
   CatalogTransaction transaction(database_);
   absl::StatusOr<std::optional<record::Photo>> taken = TakenPhoto(transaction, task);
   if (!taken.ok()) return taken.status();

@@ -57,8 +57,8 @@ FolderFile::FolderFile(FolderHands& hands, std::string root, std::string path)
 
 absl::StatusOr<FolderFile> FolderFile::Open(FolderHands& hands, const std::string& root,
                                             const std::string& path, const std::stop_token& stop) {
-  absl::StatusOr<Opened> opened =
-      hands.Ask(root, path, [path] { return OpenNow(path); }, stop);
+  absl::StatusOr<Opened> opened = hands.Ask(
+      root, path, [path] { return OpenNow(path); }, stop);
   if (!opened.ok()) return opened.status();
   FolderFile file(hands, root, path);
   file.on_share_ = opened->on_share;
@@ -72,8 +72,7 @@ absl::StatusOr<FolderFile> FolderFile::Open(FolderHands& hands, const std::strin
 
 absl::StatusOr<struct stat> FolderFile::Facts(const std::stop_token& stop) const {
   return hands_->Ask(
-      root_, path_,
-      [file = file_, path = path_]() -> absl::StatusOr<struct stat> {
+      root_, path_, [ file = file_, path = path_ ]() -> absl::StatusOr<struct stat> {
         struct stat facts {};
         if (::fstat(file->get(), &facts) == 0) return facts;
         return base::ErrnoStatus(errno, base::Concat("cannot look at ", Readable(path)));

@@ -54,9 +54,9 @@ absl::Status FolderHands::Run(const std::string& root, const std::string& path,
   errands.erase(std::remove(errands.begin(), errands.end(), errand), errands.end());
   if (stop.stop_requested()) return absl::CancelledError("stopped");
   calls_.NoteUnanswered(root);
-  return absl::DeadlineExceededError(
-      base::Concat("the watched folder ", Readable(root),
-                   " does not answer when it is asked for ", Readable(path)));
+  return absl::DeadlineExceededError(base::Concat("the watched folder ", Readable(root),
+                                                  " does not answer when it is asked for ",
+                                                  Readable(path)));
 }
 
 void FolderHands::Leave(const std::string& root, const std::string& path,

@@ -414,7 +414,9 @@ void FolderWatcher::TakeListing(const Work& work, const FolderListing& listing, 
       root.poll == PollMode::kAlways ||
       (root.poll == PollMode::kAuto && (watching == Watching::kLacking || !listing.reports_events));
   if (polled) {
-    polled_[work.path] = {work.root, listing.mtime_ns, 0, watching == Watching::kLacking};
+    const auto before = polled_.find(work.path);
+    const bool again = before == polled_.end() || before->second.mtime_ns != listing.mtime_ns;
+    polled_[work.path] = {work.root, listing.mtime_ns, 0, watching == Watching::kLacking, again};
   } else {
     polled_.erase(work.path);
   }

@@ -144,7 +144,10 @@ void FolderWatcher::PollFolders(const std::string& root, const std::stop_token& 
       }
       continue;
     }
-    if (mtime_ns == found->second.mtime_ns && ++found->second.unchanged < kListedAnyway) continue;
+    Polled& polled = found->second;
+    if (mtime_ns == polled.mtime_ns && !polled.again && ++polled.unchanged < kListedAnyway) {
+      continue;
+    }
     Push({WorkKind::kListOne, last.root, folder}, /*first=*/false);
   }
 }

@@ -136,8 +136,8 @@ bool Ingest::Offer(const std::string& root, const std::string& path, const Readi
 void Ingest::LookAgain(const std::string& root, const std::string& path,
                        const std::stop_token& stop) {
   const bool ignored = rules_.KindOfPath(root, path) == FileKind::kIgnored;
-  const absl::StatusOr<Reading> reading =
-      hands_.Ask(root, path, [path, ignored] { return ignored ? Reading() : ReadPath(path); }, stop);
+  const absl::StatusOr<Reading> reading = hands_.Ask(
+      root, path, [path, ignored] { return ignored ? Reading() : ReadPath(path); }, stop);
   // Who does not answer is asked again when it settles.
   Offer(root, path, reading.value_or(Reading{Reading::Kind::kUnknown, {}}),
         SettleQueue::Why::kEvent, stop);

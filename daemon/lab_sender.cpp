@@ -61,7 +61,7 @@ transfer::FileSender::Source SourceOf(const FolderFile& file, const pb::OrderLin
     if (!bytes.ok()) return Waits(bytes.status(), line);
     return bytes;
   };
-  source.facts = [file, line, stop]() -> absl::StatusOr<struct stat> {
+  source.facts = [ file, line, stop ]() -> absl::StatusOr<struct stat> {
     absl::StatusOr<struct stat> facts = file.Facts(stop);
     if (!facts.ok()) return Waits(facts.status(), line);
     return facts;
@@ -296,8 +296,7 @@ absl::StatusOr<std::optional<std::string>> LabSender::OpenOriginal(const pb::Ord
   bool away = false;
   bool moved = false;
   for (const OriginalPlaces::File& place : places->files) {
-    const absl::StatusOr<FolderFile> file =
-        FolderFile::Open(hands_, place.root, place.path, stop);
+    const absl::StatusOr<FolderFile> file = FolderFile::Open(hands_, place.root, place.path, stop);
     const absl::StatusOr<struct stat> facts =
         file.ok() ? file->Facts(stop) : absl::StatusOr<struct stat>(file.status());
     if (absl::IsCancelled(facts.status())) return facts.status();

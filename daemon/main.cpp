@@ -59,8 +59,7 @@ absl::StatusOr<std::unique_ptr<OrderBook>> OpenOrders(const StudioConfig& config
 }
 
 absl::StatusOr<Labs> MakeLabs(const StudioConfig& config, Catalog& catalog, OrderBook& orders,
-                              rpc::Metrics& metrics, base::RateLimit& limit,
-                              FolderHands& hands) {
+                              rpc::Metrics& metrics, base::RateLimit& limit, FolderHands& hands) {
   Labs labs;
   for (const Peer& lab : config.labs) {
     const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = rpc::MakeChannel(lab.channel);
@@ -98,8 +97,9 @@ Renderer::Options RendererOptions(const StudioConfig& config, base::WorkWatch& w
 }
 
 Catalog::Options CatalogOptions(const StudioConfig& config, FolderHands& hands) {
-  Catalog::Options options{config.state / "catalog", config.catalog_cache,   config.device,
-                           config.grace,             config.raw_is_original, /*ask_host=*/true};
+  Catalog::Options options{
+      config.state / "catalog", config.catalog_cache, config.device, config.grace,
+      config.raw_is_original,   /*ask_host=*/true};
   options.look = [&hands](const std::string& root, const std::string& path) {
     const absl::StatusOr<Reading> reading =
         hands.Ask(root, path, [path] { return ReadPath(path); });

@@ -172,8 +172,8 @@ std::string SerialNumber(std::string_view first_bytes) {
     std::string number;
     // The last byte comes first.
     for (int i = place.bytes - 1; i >= 0; --i) {
-      const auto byte = static_cast<unsigned char>(
-          first_bytes[place.number_at + static_cast<std::size_t>(i)]);
+      const auto byte =
+          static_cast<unsigned char>(first_bytes[place.number_at + static_cast<std::size_t>(i)]);
       number += kDigits[byte >> 4];
       number += kDigits[byte & 15];
       if (place.bytes == 4 && i == 2) number += '-';

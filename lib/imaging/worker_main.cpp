@@ -22,6 +22,7 @@
 
 #include "absl/strings/numbers.h"
 #include "lib/base/text.h"
+#include "lib/base/unique_fd.h"
 #include "lib/imaging/vips_runtime.h"
 #include "lib/imaging/worker_channel.h"
 #include "lib/imaging/worker_service.h"
@@ -82,8 +83,11 @@ void LowerFurther(std::uint64_t nice) {
   if (::setsid() != -1) {
     const base::UniqueFd group(::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC));
     const std::string text = base::Concat(nice);
-    [[maybe_unused]] const ssize_t written =
-        group ? ::write(group.get(), text.data(), text.size()) : 0;
+    // The kernel takes no more than ten such requests in a second from all of its users.
+    for (int i = 0; group && i < 50; ++i) {
+      if (::write(group.get(), text.data(), text.size()) >= 0 || errno != EAGAIN) break;
+      ::usleep(20'000);
+    }
   }
   // The C library has no call and no names for it: class 2 is best effort with 8 levels, 3 idle.
   constexpr int kThisProcess = 1;

@@ -24,13 +24,12 @@ absl::Status Changed(const std::string& name) {
 FileSender::Source SourceOf(base::UniqueFd fd, const std::string& name) {
   const auto file = std::make_shared<const base::UniqueFd>(std::move(fd));
   FileSender::Source source;
-  source.facts = [file, name]() -> absl::StatusOr<struct stat> {
+  source.facts = [ file, name ]() -> absl::StatusOr<struct stat> {
     struct stat facts = {};
     if (::fstat(file->get(), &facts) == 0) return facts;
     return base::ErrnoStatus(errno, base::Concat("cannot look at ", name));
   };
-  source.read = [file, name](std::int64_t offset,
-                             std::size_t size) -> absl::StatusOr<std::string> {
+  source.read = [file, name](std::int64_t offset, std::size_t size) -> absl::StatusOr<std::string> {
     std::string bytes(size, '\0');
     std::size_t got = 0;
     while (got < size) {
