@@ -124,7 +124,11 @@ absl::StatusOr<base::UniqueFd> FolderFile::CopyToMemory(const std::stop_token& s
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  return memory;
+  // What is given to workers is open for reading only.
+  const std::string name = base::Concat("/proc/self/fd/", memory.get());
+  base::UniqueFd reading(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!reading) return base::ErrnoStatus(errno, "there is no memory for an original");
+  return reading;
 }
 
 }  // namespace proofline::studio

@@ -68,6 +68,7 @@ TEST_CASE("a card keeps its photos' identity, and another card is another card")
   line.WaitForPhotos(3);
   reader.SignIn();
   const auto of_first = ByDigest(line, reader.session);
+  INFO(line.StudioStatus().ShortDebugString() << line.Log(Part::kStudio));
   REQUIRE(of_first.size() == 3);
   const std::int64_t sent = line.StudioStatus().sent_bytes();
 
