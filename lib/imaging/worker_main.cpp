@@ -78,9 +78,9 @@ constexpr std::uint64_t kLowestNice = 19;
 // it the work is done all the same.
 void LowerFurther(std::uint64_t nice) {
   const bool idle = nice == kLowestNice;
-  // Where the kernel shares the processors out between sessions first (autogroup), priority counts
-  // within a session only: this process gets one of its own, and that the priority.
-  if (::setsid() != -1) {
+  // Where the kernel shares the processors out between sessions first (autogroup), this process was
+  // given one of its own, whose priority counts.
+  if (::getsid(0) == ::getpid()) {
     const base::UniqueFd group(::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC));
     const std::string text = base::Concat(nice);
     // The kernel takes no more than ten such requests in a second from all of its users.

@@ -75,6 +75,9 @@ TEST_CASE("image workers run with the priority that the configuration says") {
   Line line;
   std::ofstream(line.config(Part::kStudio), std::ios::app)
       << "[work]\nworkers = 2\npriority = \"" << wanted.name << "\"\n";
+  // Without a host.
+  std::ofstream(line.folder() / "device.key") << "demo.desk.s3cret";
+  fs::permissions(line.folder() / "device.key", fs::perms::owner_read | fs::perms::owner_write);
   line.Start(Part::kStudio);
   for (int i = 0; i < 4; ++i) {
     PutPicture(line.watched() / (std::to_string(i) + ".jpg"), i, 2000, 1500);
