@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/catalog_transaction.h"
 #include "daemon/catalog_values.h"
+#include "daemon/customer_changes.h"
 #include "daemon/file_stamp.h"
 #include "daemon/photo_message.h"
 #include "daemon/record.pb.h"
@@ -33,31 +34,6 @@
 #include "lib/rpc/feed.h"
 
 namespace proofline::studio {
-
-class Catalog;
-
-// What ChangeCustomers() lets its caller see and do. Reads see what was stored before.
-class CustomerChanges {
- public:
-  // What a customer is found by besides its id. Written into keys: never renumber.
-  enum class Key { kRequest = 1, kIdentifier = 2, kSubject = 3 };
-
-  CustomerChanges(Catalog& catalog, CatalogTransaction& transaction)
-      : catalog_(catalog), transaction_(transaction) {}
-  CustomerChanges(const CustomerChanges&) = delete;
-  CustomerChanges& operator=(const CustomerChanges&) = delete;
-
-  // Nothing if there is none.
-  absl::StatusOr<std::optional<record::Customer>> Get(const std::string& id);
-  absl::StatusOr<std::optional<record::Customer>> Find(Key kind, const std::string& key);
-  // In place of what there was under the customer's id; it waits for the host.
-  absl::Status Store(record::Customer customer);
-  google::protobuf::Timestamp Now() const;
-
- private:
-  Catalog& catalog_;
-  CatalogTransaction& transaction_;
-};
 
 // Thread-safe. Every change is durable when its method returns OK; a change that fails has not
 // happened. Methods block on the disk, and those that wait say so. Errors are those of
@@ -80,8 +56,8 @@ class Catalog {
     bool raw_is_original = false;
     // A catalog that is new asks the host first which photos it has; see phase().
     bool ask_host = false;
-    // Reads a path below a watched folder; kUnknown if that does not answer. ReadPath() if it is not
-    // set.
+    // Reads a path below a watched folder; kUnknown if that does not answer. ReadPath() if it is
+    // not set.
     std::function<Reading(const std::string& root, const std::string& path)> look = nullptr;
   };
 
@@ -328,9 +304,8 @@ class Catalog {
   // Lets `change` work under the lock, again and again until it has asked IsStillThere() nothing
   // that is not known; Commit() makes nothing durable before. Takes the lock.
   // `wait` may wait with the lock before.
-  absl::Status Looking(
-      const std::function<absl::Status()>& change,
-      const std::function<void(std::unique_lock<std::mutex>&)>& wait = nullptr);
+  absl::Status Looking(const std::function<absl::Status()>& change,
+                       const std::function<void(std::unique_lock<std::mutex>&)>& wait = nullptr);
   // The file lies there with the content that is recorded. Only within Looking().
   bool IsStillThere(const record::Place& place);
 

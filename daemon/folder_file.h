@@ -19,8 +19,8 @@ namespace proofline::studio {
 
 // An original that is open for reading; never written. A value whose copies share the open file; it
 // is closed, by a thread of its folder, with the last one. Calls block until the folder answers, no
-// longer than `hands` wait: DeadlineExceeded then, Cancelled after `stop`, errors of the system with
-// the errno's code otherwise. The hands must outlive it. Thread-safe.
+// longer than `hands` wait: DeadlineExceeded then, Cancelled after `stop`, errors of the system
+// with the errno's code otherwise. The hands must outlive it. Thread-safe.
 class FolderFile {
  public:
   // NotFound also for what is no ordinary path: links at its end are not followed.

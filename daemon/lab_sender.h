@@ -33,8 +33,8 @@ namespace proofline::studio {
 //
 // Only originals of ordered lines are ever opened, read-only, and only if they are what was
 // ordered. One whose folder is away or does not answer has its share wait, and the others go on.
-// `hands` are asked for originals (its own, if null). `limit` is what may go in a second, if there is a limit; labs may share one. Everything
-// given must outlive it.
+// `hands` are asked for originals (its own, if null). `limit` is what may go in a second, if there
+// is a limit; labs may share one. Everything given must outlive it.
 class LabSender {
  public:
   LabSender(std::string lab, std::shared_ptr<grpc::Channel> channel, std::string peer,

@@ -20,9 +20,9 @@ struct OriginalUpload {
   std::int64_t size_bytes = 0;
 };
 
-// Sends the file that `source` reads, from where the lab's last synced byte is, never more ahead than the
-// lab's window. OK when the lab has it whole and verified. `sent_bytes` grows with what went over
-// the wire, also when it fails. Blocks; ends soon after `stop`. Errors are the lab's, and
+// Sends the file that `source` reads, from where the lab's last synced byte is, never more ahead
+// than the lab's window. OK when the lab has it whole and verified. `sent_bytes` grows with what
+// went over the wire, also when it fails. Blocks; ends soon after `stop`. Errors are the lab's, and
 // FailedPrecondition if the file changes on the way. `limit`: what may go in a second, if there is
 // one.
 absl::Status UploadOriginal(v1::LabIntakeService::Stub& lab, const OriginalUpload& original,

@@ -41,8 +41,8 @@ std::string Unescaped(std::string_view text);
 std::string SerialNumber(std::string_view first_bytes);
 
 // What a volume is called by where it was mounted from: "uuid:1A2B-3C4D" for a disk or card,
-// "fuse.sshfs:desk@nas:/photos" for a share; empty if that tells nothing. `mounts` is in the form of
-// /proc/self/mountinfo, `disks` the folder with a link to each disk by its identifier; a disk
+// "fuse.sshfs:desk@nas:/photos" for a share; empty if that tells nothing. `mounts` is in the form
+// of /proc/self/mountinfo, `disks` the folder with a link to each disk by its identifier; a disk
 // without a link is read, if it may be. Does not ask the volume itself.
 std::string VolumeName(std::istream& mounts, dev_t device,
                        const std::string& disks = "/dev/disk/by-uuid");

@@ -75,8 +75,7 @@ class FileSender {
   absl::Status CheckUnchanged() const;
 
  private:
-  FileSender(Source source, std::string name, const struct stat& facts,
-             std::int64_t window_bytes);
+  FileSender(Source source, std::string name, const struct stat& facts, std::int64_t window_bytes);
 
   Source source_;
   std::string name_;
