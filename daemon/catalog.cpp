@@ -206,6 +206,9 @@ void Catalog::Touch(record::Photo& photo) const {
 }
 
 absl::Status Catalog::Commit(CatalogTransaction& transaction) {
+  if (looks_ != nullptr && !looks_->wanted.empty()) {
+    return absl::AbortedError("it is not known yet which files are still there");
+  }
   const CountChanges counts = transaction.counts();
   if (transaction.empty()) return absl::OkStatus();
   withdrawals_changed_ = withdrawals_changed_ || transaction.touches(keys::kWithdrawals);
@@ -417,6 +420,10 @@ absl::StatusOr<OriginalPlaces> Catalog::FindOriginal(const std::string& photo_id
     known = true;
     const bool same = photo.digest_current() && photo.digest() == digest.bytes();
     const auto add = [&](const record::Place& place, bool sure) {
+      if (place.displaced() && place.volume() != 0) {
+        places.displaced.push_back(
+            {place.path(), StampOf(place), false, place.root(), place.on_submount()});
+      }
       if (place.gone() || (!sure && place.size_bytes() != static_cast<std::uint64_t>(size))) return;
       (sure ? places.files : doubtful)
           .push_back({place.path(), StampOf(place), sure, place.root(), place.on_submount()});

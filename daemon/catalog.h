@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/catalog_transaction.h"
 #include "daemon/catalog_values.h"
+#include "daemon/customer_changes.h"
 #include "daemon/file_stamp.h"
 #include "daemon/photo_message.h"
 #include "daemon/record.pb.h"
@@ -33,31 +34,6 @@
 #include "lib/rpc/feed.h"
 
 namespace proofline::studio {
-
-class Catalog;
-
-// What ChangeCustomers() lets its caller see and do. Reads see what was stored before.
-class CustomerChanges {
- public:
-  // What a customer is found by besides its id. Written into keys: never renumber.
-  enum class Key { kRequest = 1, kIdentifier = 2, kSubject = 3 };
-
-  CustomerChanges(Catalog& catalog, CatalogTransaction& transaction)
-      : catalog_(catalog), transaction_(transaction) {}
-  CustomerChanges(const CustomerChanges&) = delete;
-  CustomerChanges& operator=(const CustomerChanges&) = delete;
-
-  // Nothing if there is none.
-  absl::StatusOr<std::optional<record::Customer>> Get(const std::string& id);
-  absl::StatusOr<std::optional<record::Customer>> Find(Key kind, const std::string& key);
-  // In place of what there was under the customer's id; it waits for the host.
-  absl::Status Store(record::Customer customer);
-  google::protobuf::Timestamp Now() const;
-
- private:
-  Catalog& catalog_;
-  CatalogTransaction& transaction_;
-};
 
 // Thread-safe. Every change is durable when its method returns OK; a change that fails has not
 // happened. Methods block on the disk, and those that wait say so. Errors are those of
@@ -80,6 +56,9 @@ class Catalog {
     bool raw_is_original = false;
     // A catalog that is new asks the host first which photos it has; see phase().
     bool ask_host = false;
+    // Reads a path below a watched folder; kUnknown if that does not answer. ReadPath() if it is
+    // not set.
+    std::function<Reading(const std::string& root, const std::string& path)> look = nullptr;
   };
 
   // Opens or makes the catalog. Besides the errors of kv::Database::Open: FailedPrecondition for a
@@ -112,7 +91,8 @@ class Catalog {
 
     // There is nothing to do about a file that reads like this.
     bool IsAsRecorded(const FileStamp& now) const {
-      return !gone && !look_again && stamp.SameContent(now);
+      return !gone && !look_again && stamp.SameContent(now) &&
+             (now.volume == 0 || stamp.volume == now.volume);
     }
   };
   // The files that are known directly in a folder, by name.
@@ -315,6 +295,20 @@ class Catalog {
   google::protobuf::Timestamp NowMessage() const;
   void Touch(record::Photo& photo) const;
 
+  // What the file system says of paths that a change turns on. Asked for without the lock: a share
+  // may not answer for long.
+  struct Looks {
+    std::map<std::string, Reading> known;  // by path
+    std::vector<record::Place> wanted;
+  };
+  // Lets `change` work under the lock, again and again until it has asked IsStillThere() nothing
+  // that is not known; Commit() makes nothing durable before. Takes the lock.
+  // `wait` may wait with the lock before.
+  absl::Status Looking(const std::function<absl::Status()>& change,
+                       const std::function<void(std::unique_lock<std::mutex>&)>& wait = nullptr);
+  // The file lies there with the content that is recorded. Only within Looking().
+  bool IsStillThere(const record::Place& place);
+
   // One call of RecordSettled().
   struct Settling {
     CatalogTransaction& transaction;
@@ -332,6 +326,8 @@ class Catalog {
   };
 
   // catalog_files.cpp; under the lock.
+  absl::Status RecordLooking(const std::vector<SettledPath>& settled,
+                             const FoundElsewhere& elsewhere);
   static absl::StatusOr<std::optional<record::PlaceEntry>> EntryAt(CatalogTransaction& transaction,
                                                                    const std::string& path);
   static void PutBareEntry(CatalogTransaction& transaction, const SettledPath& file,
@@ -359,7 +355,7 @@ class Catalog {
   // A companion takes the place of an original that is gone: one that lay beside it, or, for
   // nullptr, any.
   bool PromoteCompanion(record::Photo& photo, const record::Place* beside);
-  static std::vector<record::Place> TakeStrays(record::Photo& photo);
+  std::vector<record::Place> TakeStrays(record::Photo& photo);
   static absl::Status TakeSidecar(Settling& settling, const SettledPath& file);
   absl::Status GiveSidecar(Settling& settling, const std::string& path);
   absl::Status ChooseSidecar(CatalogTransaction& transaction, record::Photo& photo);
@@ -367,6 +363,7 @@ class Catalog {
   // catalog_withdraw.cpp; under the lock.
   std::int64_t NowMs() const;
   void QueueWithdrawal(record::Photo& photo);
+  absl::Status WithdrawLooking(const std::string& id);
   void TakeWithdrawn(std::int64_t sequence, const Refusal* refusal, record::Photo& photo);
 
   // catalog_work.cpp; under the lock.
@@ -376,6 +373,9 @@ class Catalog {
   void GiveUpPending(record::Photo& photo) const;
   void Unmake(record::Photo& photo, const std::string& message);
   absl::StatusOr<std::optional<RenderTask>> NextWaiting();
+  absl::Status FinishKnown(const RenderTask& task, const base::Digest& digest, bool& known);
+  absl::Status FinishRenderedLooking(const RenderTask& task, const imaging::Renditions& rendered,
+                                     bool sent);
 
   // catalog_selection.cpp; under the lock.
   PhotoFacts FactsOf(const record::Photo& photo) const;
@@ -388,6 +388,8 @@ class Catalog {
   absl::Status StoreKept(CatalogTransaction& transaction, const RenderTask& task,
                          const imaging::ImageFacts* inspected, const std::string& why,
                          record::Photo& photo);
+  absl::Status FinishKeptLooking(const RenderTask& task, const imaging::ImageFacts* inspected,
+                                 const std::string& why);
   bool MayWork() const;
   // Not under the lock: takes it, once for each commit. `first` may change the photos before.
   absl::StatusOr<std::int64_t> DecideAbout(const std::vector<std::string>& ids,
@@ -467,6 +469,8 @@ class Catalog {
   record::Catalog catalog_;
 
   mutable std::mutex mutex_;
+  // Of the change that works at the moment; null outside Looking().
+  Looks* looks_ = nullptr;
   std::condition_variable_any work_changed_;
   record::Totals totals_;
   std::shared_ptr<const Preferences> preferences_ = std::make_shared<const Preferences>();

@@ -2,12 +2,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "daemon/catalog.h"
 #include "daemon/catalog_keys.h"
 #include "daemon/catalog_place.h"
 #include "daemon/gallery.h"
+#include "lib/base/check.h"
 #include "lib/base/id.h"
 #include "lib/base/kill_point.h"
+#include "lib/base/text.h"
 
 namespace proofline::studio {
 
@@ -48,12 +51,31 @@ bool HasOtherPlace(const record::Photo& photo, int index) {
   return false;
 }
 
+// Cameras give the names of their files anew, for every card and after every formatting.
+bool LiesOnCard(const record::Place& place) {
+  const std::string root = place.root();
+  std::string path = base::Concat("/", NameOf(root), place.path().substr(root.size()));
+  absl::AsciiStrToUpper(&path);
+  return place.inode() == 0 && path.find("/DCIM/") != std::string::npos;
+}
+
+// What lies at the photo's path now was never this photo, not saved anew: it lies on another
+// volume, or is another picture of the camera's.
+bool IsAnotherPicture(const record::Photo& photo, const record::Place& place,
+                      const FileStamp& now) {
+  const FileStamp before = StampOf(place);
+  if (before.OnAnotherVolumeThan(now)) return true;
+  return LiesOnCard(place) && before.size != now.size && before.mtime_ns != now.mtime_ns &&
+         photo.digest_current() && photo.renditions_size() > 0;
+}
+
 // `entry` is used again and again: parsing into it allocates nothing.
 void KnownFileFrom(std::string_view name, std::string_view bytes, record::PlaceEntry& entry,
                    Catalog::KnownFile& file) {
   entry.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
   file.name = name;
-  file.stamp = {entry.device(), entry.inode(), entry.size_bytes(), entry.mtime_ns()};
+  file.stamp = {entry.device(), entry.inode(), entry.size_bytes(), entry.mtime_ns(),
+                entry.volume()};
   file.gone = entry.gone();
   file.look_again = entry.look_again();
   file.is_photo = entry.kind() == record::PLACE_KIND_PHOTO;
@@ -119,7 +141,44 @@ std::optional<Catalog::KnownFile> Catalog::FindFile(const std::string& path) con
 
 absl::Status Catalog::RecordSettled(const std::vector<SettledPath>& settled,
                                     const FoundElsewhere& elsewhere) {
-  const std::lock_guard lock(mutex_);
+  return Looking([&] { return RecordLooking(settled, elsewhere); });
+}
+
+absl::Status Catalog::Looking(const std::function<absl::Status()>& change,
+                              const std::function<void(std::unique_lock<std::mutex>&)>& wait) {
+  Looks looks;
+  while (true) {
+    absl::Status status;
+    {
+      std::unique_lock lock(mutex_);
+      if (wait) wait(lock);
+      looks_ = &looks;
+      status = change();
+      looks_ = nullptr;
+    }
+    if (looks.wanted.empty()) return status;
+    for (const record::Place& place : std::exchange(looks.wanted, {})) {
+      looks.known[place.path()] =
+          options_.look ? options_.look(place.root(), place.path()) : ReadPath(place.path());
+    }
+  }
+}
+
+bool Catalog::IsStillThere(const record::Place& place) {
+  if (place.displaced()) return false;
+  PROOFLINE_CHECK(looks_ != nullptr, "files are looked at without the lock only");
+  const auto look = looks_->known.find(place.path());
+  if (look == looks_->known.end()) {
+    looks_->wanted.push_back(place);
+    return true;
+  }
+  const Reading& reading = look->second;
+  return reading.kind == Reading::Kind::kUnknown ||
+         (reading.is_file() && reading.stamp.SameContent(StampOf(place)));
+}
+
+absl::Status Catalog::RecordLooking(const std::vector<SettledPath>& settled,
+                                    const FoundElsewhere& elsewhere) {
   CatalogTransaction transaction(database_);
   Settling settling{transaction, settled, elsewhere, {}};
   absl::Status status;
@@ -217,7 +276,8 @@ absl::Status Catalog::TakeKnownPath(Settling& settling, const SettledPath& file,
     absl::Status status = StoreMoved(settling, before, std::move(photo));
     return status.ok() ? TakeNewPath(settling, file) : status;
   }
-  if (!same && IsElsewhere(settling, place)) {
+  if (!same &&
+      (IsElsewhere(settling, place) || IsAnotherPicture(photo, place, file.reading.stamp))) {
     // The original has moved away, and another file has come in its place.
     place.set_gone(true);
     place.set_displaced(true);

@@ -26,6 +26,7 @@ record::Place SidecarPlace(const std::string& path, const record::PlaceEntry& en
   place.set_inode(entry.inode());
   place.set_size_bytes(entry.size_bytes());
   place.set_mtime_ns(entry.mtime_ns());
+  place.set_volume(entry.volume());
   return place;
 }
 
@@ -101,7 +102,8 @@ absl::Status Catalog::TakeKnownCompanion(Settling& settling, const SettledPath& 
                                          record::Photo photo) {
   const record::Photo before = photo;
   record::Place& place = *photo.mutable_companions(IndexOfPlace(photo.companions(), file.path));
-  if (!StampOf(place).SameContent(file.reading.stamp) && IsElsewhere(settling, place)) {
+  if (!StampOf(place).SameContent(file.reading.stamp) &&
+      (IsElsewhere(settling, place) || StampOf(place).OnAnotherVolumeThan(file.reading.stamp))) {
     place.set_gone(true);
     place.set_displaced(true);
     absl::Status status = StoreMoved(settling, before, std::move(photo));

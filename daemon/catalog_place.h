@@ -10,7 +10,7 @@
 namespace proofline::studio {
 
 inline FileStamp StampOf(const record::Place& place) {
-  return {place.device(), place.inode(), place.size_bytes(), place.mtime_ns()};
+  return {place.device(), place.inode(), place.size_bytes(), place.mtime_ns(), place.volume()};
 }
 
 inline void SetStamp(const FileStamp& stamp, record::Place& place) {
@@ -18,6 +18,7 @@ inline void SetStamp(const FileStamp& stamp, record::Place& place) {
   place.set_inode(stamp.inode);
   place.set_size_bytes(stamp.size);
   place.set_mtime_ns(stamp.mtime_ns);
+  place.set_volume(stamp.volume);
 }
 
 // -1 if no place has this path. One that was displaced does not have it any more.
@@ -27,14 +28,6 @@ inline int IndexOfPlace(const google::protobuf::RepeatedPtrField<record::Place>&
     if (places[i].path() == path && !places[i].displaced()) return i;
   }
   return -1;
-}
-
-// The file lies there with the content that is recorded. Asks the file system.
-inline bool IsStillThere(const record::Place& place) {
-  if (place.displaced()) return false;
-  const Reading reading = ReadPath(place.path());
-  return reading.kind == Reading::Kind::kUnknown ||
-         (reading.is_file() && reading.stamp.SameContent(StampOf(place)));
 }
 
 inline bool IsRendered(const record::Photo& photo) {

@@ -187,7 +187,12 @@ absl::Status Catalog::StoreKept(CatalogTransaction& transaction, const RenderTas
 
 absl::Status Catalog::FinishKept(const RenderTask& task, const imaging::ImageFacts* inspected,
                                  const std::string& why) {
-  const std::lock_guard lock(mutex_);
+  return Looking([&] { return FinishKeptLooking(task, inspected, why); });
+}
+
+absl::Status Catalog::FinishKeptLooking(const RenderTask& task,
+                                        const imaging::ImageFacts* inspected,
+                                        const std::string& why) {
   CatalogTransaction transaction(database_);
   absl::StatusOr<std::optional<record::Photo>> taken = TakenPhoto(transaction, task);
   if (!taken.ok()) return taken.status();

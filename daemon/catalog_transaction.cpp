@@ -42,6 +42,7 @@ record::PlaceEntry EntryOf(const record::Place& place, record::PlaceKind kind) {
   entry.set_gone(place.gone());
   entry.set_kind(kind);
   entry.set_on_submount(place.on_submount());
+  entry.set_volume(place.volume());
   return entry;
 }
 

@@ -95,6 +95,8 @@ struct OriginalPlaces {
     bool on_submount = false;
   };
   std::vector<File> files;
+  // Paths it lay at that another volume's files have now.
+  std::vector<File> displaced;
   // The photo is here, but its file has another content by now.
   bool changed = false;
 };

@@ -95,7 +95,10 @@ absl::Status Catalog::PutOffWithdrawal(const std::string& id, base::Duration by)
 }
 
 absl::Status Catalog::Withdraw(const std::string& id) {
-  const std::lock_guard lock(mutex_);
+  return Looking([&] { return WithdrawLooking(id); });
+}
+
+absl::Status Catalog::WithdrawLooking(const std::string& id) {
   CatalogTransaction transaction(database_);
   absl::StatusOr<record::Photo> photo = transaction.Photo(id);
   if (absl::IsNotFound(photo.status())) return absl::OkStatus();

@@ -72,7 +72,7 @@ absl::StatusOr<std::optional<RenderTask>> Catalog::NextWaiting() {
   task.ticket = ticket;
   task.root = place.root();
   task.path = place.path();
-  task.stamp = {place.device(), place.inode(), place.size_bytes(), place.mtime_ns()};
+  task.stamp = StampOf(place);
   if (photo->has_sidecar()) task.sidecar_path = photo->sidecar().path();
   task.edit = imaging::EditFromMessage(photo->edit());
   task.edit_message = photo->edit();
@@ -223,13 +223,24 @@ absl::Status Catalog::MergeInto(CatalogTransaction& transaction, const record::P
 
 absl::StatusOr<bool> Catalog::FinishIfKnown(const RenderTask& task, const base::Digest& digest,
                                             const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  work_changed_.wait(lock, stop, [&] { return !MayBeRendering(task, digest); });
-  if (stop.stop_requested()) return absl::CancelledError("stopped");
+  bool known = true;
+  const absl::Status status = Looking(
+      [&] {
+        if (stop.stop_requested()) return absl::CancelledError("stopped");
+        return FinishKnown(task, digest, known);
+      },
+      [&](std::unique_lock<std::mutex>& lock) {
+        work_changed_.wait(lock, stop, [&] { return !MayBeRendering(task, digest); });
+      });
+  if (!status.ok()) return status;
+  return known;
+}
+
+absl::Status Catalog::FinishKnown(const RenderTask& task, const base::Digest& digest, bool& known) {
   CatalogTransaction transaction(database_);
   absl::StatusOr<std::optional<record::Photo>> taken = TakenPhoto(transaction, task);
   if (!taken.ok()) return taken.status();
-  bool known = true;
+  known = true;
   if (taken->has_value()) {
     record::Photo& photo = **taken;
     absl::StatusOr<std::optional<record::Photo>> twin = std::optional<record::Photo>();
@@ -256,12 +267,12 @@ absl::StatusOr<bool> Catalog::FinishIfKnown(const RenderTask& task, const base::
   if (!known) {
     const auto its = taken_.find(task.ticket);
     if (its != taken_.end()) its->second = {task.stamp.size, digest, /*rendering=*/true};
-    return false;
+    return absl::OkStatus();
   }
   PutTotals(transaction);
   if (absl::Status status = Commit(transaction); !status.ok()) return status;
   GiveBack(task);
-  return true;
+  return absl::OkStatus();
 }
 
 bool Catalog::TakeRenditions(CatalogTransaction& transaction, const imaging::Renditions& rendered,
@@ -293,7 +304,11 @@ bool Catalog::TakeRenditions(CatalogTransaction& transaction, const imaging::Ren
 
 absl::Status Catalog::FinishRendered(const RenderTask& task, const imaging::Renditions& rendered,
                                      bool sent) {
-  const std::lock_guard lock(mutex_);
+  return Looking([&] { return FinishRenderedLooking(task, rendered, sent); });
+}
+
+absl::Status Catalog::FinishRenderedLooking(const RenderTask& task,
+                                            const imaging::Renditions& rendered, bool sent) {
   CatalogTransaction transaction(database_);
   absl::StatusOr<std::optional<record::Photo>> taken = TakenPhoto(transaction, task);
   if (!taken.ok()) return taken.status();

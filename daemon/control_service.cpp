@@ -85,6 +85,10 @@ pb::GetStudioStatusResponse ControlService::Status() const {
     pb::WatchedFolder& folder = *status.add_folders();
     folder.set_path(Readable(root.path));
     folder.set_message(root.message);
+    if (const std::size_t away = parts_.ingest.away(root.path); root.message.empty() && away > 0) {
+      folder.set_message(base::Concat("the disk, card or share with ", away,
+                                      " of its files is not there; their photos stay as they are"));
+    }
     folder.set_polled(root.polled);
     if (root.scanned.has_value()) {
       folder.mutable_scan_time()->set_seconds(std::chrono::system_clock::to_time_t(*root.scanned));

@@ -28,7 +28,7 @@ std::size_t CharacterLength(std::string_view text) {
 
 }  // namespace
 
-Reading ReadingOf(const struct stat& status, bool stable_inodes) {
+Reading ReadingOf(const struct stat& status, bool stable_inodes, std::uint64_t volume) {
   Reading reading;
   if (!S_ISREG(status.st_mode) || status.st_size < 1) return reading;
   reading.kind = Reading::Kind::kFile;
@@ -36,14 +36,16 @@ Reading ReadingOf(const struct stat& status, bool stable_inodes) {
       .device = status.st_dev,
       .inode = stable_inodes ? status.st_ino : 0,
       .size = static_cast<std::uint64_t>(status.st_size),
-      .mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+      .mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+      .volume = volume};
   return reading;
 }
 
 Reading ReadPath(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) == 0) {
-    return ReadingOf(status, TraitsOf(status.st_dev, path).stable_inodes);
+    const VolumeTraits traits = TraitsOf(status.st_dev, path);
+    return ReadingOf(status, traits.stable_inodes, traits.volume);
   }
   Reading reading;
   if (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG) {

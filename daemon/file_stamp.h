@@ -15,7 +15,13 @@ struct FileStamp {
   std::uint64_t inode = 0;
   std::uint64_t size = 0;  // bytes
   std::int64_t mtime_ns = 0;
+  // VolumeTraits::volume of where it lies; 0 if that is not known.
+  std::uint64_t volume = 0;
 
+  // Both lie on volumes that are known, and not on the same one.
+  bool OnAnotherVolumeThan(const FileStamp& other) const {
+    return volume != 0 && other.volume != 0 && volume != other.volume;
+  }
   // The same content, as far as can be known without reading. Device numbers are left out: many
   // file systems get another one at each mount.
   bool SameContent(const FileStamp& other) const {
@@ -41,7 +47,7 @@ struct Reading {
 
 // Reads a path without following a symbolic link at its end. Blocks on the file system.
 Reading ReadPath(const std::string& path);
-Reading ReadingOf(const struct stat& status, bool stable_inodes = true);
+Reading ReadingOf(const struct stat& status, bool stable_inodes = true, std::uint64_t volume = 0);
 
 // True for names that never hold originals: hidden files, and what editors, browsers and copying
 // programs call their unfinished files.

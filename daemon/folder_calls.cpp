@@ -23,6 +23,20 @@ std::string FolderCalls::Hanging(const std::string& root) const {
                       "; the other folders go on");
 }
 
+void FolderCalls::NoteUnanswered(const std::string& root) {
+  const std::lock_guard lock(mutex_);
+  unanswered_.insert(root);
+}
+
+bool FolderCalls::TakeUnanswered(const std::string& root) {
+  const std::lock_guard lock(mutex_);
+  if (!unanswered_.contains(root)) return false;
+  const auto found = roots_.find(root);
+  if (found != roots_.end() && !found->second.Late().empty()) return false;
+  unanswered_.erase(root);
+  return true;
+}
+
 std::string FolderCalls::AnyHanging() const {
   const std::lock_guard lock(mutex_);
   for (const auto& [root, calls] : roots_) {

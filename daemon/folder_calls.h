@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "lib/base/clock.h"
@@ -26,6 +27,10 @@ class FolderCalls {
   [[nodiscard]] base::WorkWatch::Busy Begin(const std::string& root, const std::string& path);
   // For people; empty if everything below the root answers.
   std::string Hanging(const std::string& root) const;
+  // Somebody has left work undone because the root did not answer.
+  void NoteUnanswered(const std::string& root);
+  // True if that was so and it answers again: once.
+  bool TakeUnanswered(const std::string& root);
   // The first root that does not answer, for people; empty if there is none.
   std::string AnyHanging() const;
 
@@ -35,6 +40,7 @@ class FolderCalls {
   mutable std::mutex mutex_;
   // Nodes that never move, and stay.
   std::map<std::string, base::WorkWatch> roots_;
+  std::set<std::string> unanswered_;
 };
 
 }  // namespace proofline::studio

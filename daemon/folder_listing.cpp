@@ -97,7 +97,7 @@ absl::StatusOr<FolderListing> ListFolder(const FileRules& rules, const std::stri
     if (type == DT_DIR) {
       if (!dots && !rules.IgnoresFolder(root, folder, name)) listing.folders.emplace_back(name);
     } else if (kind != FileKind::kIgnored) {
-      const Reading reading = ReadingOf(status, traits.stable_inodes);
+      const Reading reading = ReadingOf(status, traits.stable_inodes, traits.volume);
       if (reading.is_file()) listing.files.push_back({names.Keep(name), reading.stamp, kind});
     }
     errno = 0;

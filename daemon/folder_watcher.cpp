@@ -16,7 +16,6 @@
 
 #include "absl/strings/str_join.h"
 #include "daemon/folder_listing.h"
-#include "daemon/volume.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
@@ -28,6 +27,8 @@ constexpr std::uint32_t kWatched = IN_CREATE | IN_CLOSE_WRITE | IN_ATTRIB | IN_D
                                    IN_EXCL_UNLINK | IN_ONLYDIR;
 // How long Start() waits to hear whether the roots are there.
 constexpr base::Duration kFirstLook = std::chrono::seconds(5);
+// How soon it is noticed that a folder which did not answer does so again.
+constexpr base::Duration kLongestSleep = std::chrono::seconds(10);
 // Files whose events wait for a scan thread; beyond that their folders are listed.
 constexpr std::size_t kMostQueued = 10'000;
 
@@ -156,7 +157,6 @@ void FolderWatcher::RunEvents(const std::stop_token& stop) {
     if (::poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return;
     if ((watched[1].revents & POLLIN) != 0) TakeEvents();
     if ((watched[2].revents & (POLLPRI | POLLERR)) != 0) {
-      ForgetVolumes();
       const std::lock_guard lock(mutex_);
       for (auto& [path, root] : roots_) root.check = true;
       work_added_.notify_all();
@@ -211,7 +211,7 @@ void FolderWatcher::TakeEvent(std::uint32_t mask, int wd, const std::string& nam
   }
   if (options_.rules.KindOf(watch.root, watch.folder, name) == FileKind::kIgnored) return;
   const auto polled = polled_.find(watch.folder);
-  if (polled != polled_.end() && !polled->second.lacks_watch) {
+  if (roots_.at(watch.root).slow || (polled != polled_.end() && !polled->second.lacks_watch)) {
     // A share, or something like it: only its own thread may wait for it.
     PushFile(watch, path);
     return;
@@ -297,9 +297,11 @@ void FolderWatcher::RunScans(const std::string& path, const std::stop_token& sto
   root.looked_for = true;
   work_added_.notify_all();
   while (!stop.stop_requested()) {
+    // What others have left undone is found again.
+    if (calls_.TakeUnanswered(path)) PushRoot(path);
     if (root.work.empty()) {
       const bool present = root.present;
-      base::SteadyTime wake = next_rescan;
+      base::SteadyTime wake = std::min(next_rescan, now() + kLongestSleep);
       if (IsPolled(path)) wake = std::min(wake, next_poll);
       if (!present) wake = std::min(wake, now() + options_.root_retry);
       // If it is lost meanwhile the wait is a shorter one.
@@ -405,13 +407,16 @@ void FolderWatcher::List(const Work& work, const std::stop_token& stop) {
 
 void FolderWatcher::TakeListing(const Work& work, const FolderListing& listing, Watching watching) {
   const std::lock_guard lock(mutex_);
-  const Root& root = roots_.at(work.root);
+  Root& root = roots_.at(work.root);
   if (!root.present) return;
+  root.slow = root.slow || !listing.reports_events;
   const bool polled =
       root.poll == PollMode::kAlways ||
       (root.poll == PollMode::kAuto && (watching == Watching::kLacking || !listing.reports_events));
   if (polled) {
-    polled_[work.path] = {work.root, listing.mtime_ns, 0, watching == Watching::kLacking};
+    const auto before = polled_.find(work.path);
+    const bool again = before == polled_.end() || before->second.mtime_ns != listing.mtime_ns;
+    polled_[work.path] = {work.root, listing.mtime_ns, 0, watching == Watching::kLacking, again};
   } else {
     polled_.erase(work.path);
   }

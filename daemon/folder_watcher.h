@@ -64,7 +64,8 @@ enum class PollMode : std::uint8_t {
 // it counts as gone.
 //
 // Folders without events are polled: at every poll interval a folder whose own time has changed is
-// listed, and every tenth time it is listed anyway, for files that were rewritten in place.
+// listed, and once more after that, and every tenth time it is listed anyway, for files that were
+// rewritten in place.
 //
 // One thread takes events, and each root has one that lists: a share that does not answer holds up
 // its own, and roots() says so. Memory: a path per folder, and the names of the folders being
@@ -146,6 +147,8 @@ class FolderWatcher {
     bool looked_for = false;
     // Something was mounted or unmounted somewhere.
     bool check = false;
+    // Some of it lies where files can only be asked for on its own thread.
+    bool slow = false;
     std::deque<Work> work;
     std::set<Work> queued;
     std::jthread scans;
@@ -159,6 +162,9 @@ class FolderWatcher {
     std::int64_t mtime_ns = 0;
     int unchanged = 0;  // polls since it was listed
     bool lacks_watch = false;
+    // Its time was another one before: what came in the same tick of a coarse clock as the last
+    // listing does not change it any more.
+    bool again = false;
   };
   enum class Watching { kOn, kLacking, kOff };
 

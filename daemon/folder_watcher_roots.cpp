@@ -25,21 +25,6 @@ std::optional<struct stat> StatFolder(const std::string& path) {
   return status;
 }
 
-// The kernel writes spaces and the like as three octal digits behind a backslash.
-std::string Unescaped(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto digit = [&](std::size_t at) { return text[i + at] - '0'; };
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      plain += static_cast<char>(digit(1) * 64 + digit(2) * 8 + digit(3));
-      i += 3;
-    } else {
-      plain += text[i];
-    }
-  }
-  return plain;
-}
-
 // What is mounted at and under a folder, as the kernel describes it.
 std::string MountsUnder(const std::string& folder) {
   std::ifstream mounts("/proc/self/mountinfo");
@@ -159,7 +144,10 @@ void FolderWatcher::PollFolders(const std::string& root, const std::stop_token& 
       }
       continue;
     }
-    if (mtime_ns == found->second.mtime_ns && ++found->second.unchanged < kListedAnyway) continue;
+    Polled& polled = found->second;
+    if (mtime_ns == polled.mtime_ns && !polled.again && ++polled.unchanged < kListedAnyway) {
+      continue;
+    }
     Push({WorkKind::kListOne, last.root, folder}, /*first=*/false);
   }
 }

@@ -25,6 +25,22 @@ constexpr std::size_t kBatch = 256;
 // Most time that recording them takes unless something hangs.
 constexpr base::Duration kLongest = std::chrono::minutes(5);
 
+// Nothing has been written yet to some of the file, or to its end: it was given its size before its
+// content.
+bool IsUnfilled(const std::string& path, std::uint64_t size) {
+  const base::UniqueFd fd(
+      ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd) return false;
+  const off_t gap = ::lseek(fd.get(), 0, SEEK_HOLE);
+  if (gap >= 0 && static_cast<std::uint64_t>(gap) < size) return true;
+  // Not all file systems tell.
+  std::array<char, 4096> end;
+  const std::size_t length = std::min<std::size_t>(end.size(), size);
+  const ssize_t got = ::pread(fd.get(), end.data(), length, static_cast<off_t>(size - length));
+  return got == static_cast<ssize_t>(length) &&
+         std::all_of(end.begin(), end.begin() + got, [](char byte) { return byte == 0; });
+}
+
 enum class FolderPresence { kThere, kGone, kUnknown };
 
 FolderPresence PresenceOf(const std::string& folder) {
@@ -49,13 +65,14 @@ absl::StatusOr<bool> LooksLikePicture(const std::string& path) {
 }  // namespace
 
 Ingest::Ingest(const SettleQueue::Options& options, Catalog& catalog, const base::Clock& clock,
-               FileRules rules, FolderCalls* calls, base::WorkWatch* work)
+               FileRules rules, FolderCalls* calls, base::WorkWatch* work, FolderHands* hands)
     : options_(options),
       catalog_(catalog),
       clock_(clock),
       rules_(std::move(rules)),
       calls_(calls != nullptr ? *calls : own_calls_),
-      work_(work != nullptr ? *work : own_work_) {}
+      work_(work != nullptr ? *work : own_work_),
+      hands_(hands != nullptr ? *hands : own_hands_) {}
 
 Ingest::~Ingest() { Stop(); }
 
@@ -87,8 +104,14 @@ std::size_t Ingest::settling() const {
   return settling;
 }
 
+std::size_t Ingest::away(const std::string& root) const {
+  const std::lock_guard lock(mutex_);
+  const auto lane = lanes_.find(root);
+  return lane == lanes_.end() ? 0 : lane->second.away;
+}
+
 Ingest::Lane& Ingest::LaneOf(const std::string& root) {
-  const auto [at, is_new] = lanes_.try_emplace(root, Lane{SettleQueue(options_, clock_), {}});
+  const auto [at, is_new] = lanes_.try_emplace(root, Lane{SettleQueue(options_, clock_), 0, {}});
   Lane& lane = at->second;
   if (is_new && running_) {
     lane.thread =
@@ -112,12 +135,12 @@ bool Ingest::Offer(const std::string& root, const std::string& path, const Readi
 
 void Ingest::LookAgain(const std::string& root, const std::string& path,
                        const std::stop_token& stop) {
-  Reading reading;
-  {
-    const base::WorkWatch::Busy busy = calls_.Begin(root, path);
-    reading = Read(root, path);
-  }
-  Offer(root, path, reading, SettleQueue::Why::kEvent, stop);
+  const bool ignored = rules_.KindOfPath(root, path) == FileKind::kIgnored;
+  const absl::StatusOr<Reading> reading = hands_.Ask(
+      root, path, [path, ignored] { return ignored ? Reading() : ReadPath(path); }, stop);
+  // Who does not answer is asked again when it settles.
+  Offer(root, path, reading.value_or(Reading{Reading::Kind::kUnknown, {}}),
+        SettleQueue::Why::kEvent, stop);
 }
 
 Reading Ingest::Read(const std::string& root, const std::string& path) const {
@@ -183,6 +206,10 @@ void Ingest::OnFolderGone(const std::string& root, const std::string& folder,
 }
 
 void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) {
+  {
+    const std::lock_guard lock(mutex_);
+    LaneOf(root).away = 0;
+  }
   std::vector<std::string> gone;
   absl::Status status = catalog_.KnownFoldersUnder(root, [&](const std::string& folder) {
     const base::WorkWatch::Busy busy = calls_.Begin(root, folder);
@@ -238,10 +265,17 @@ void Ingest::Classify(SettledPath& settled) const {
   if (!picture.ok() || !*picture) settled.kind = FileKind::kIgnored;
 }
 
+bool Ingest::MayBeUnfilled(const std::string& path, const Reading& reading) const {
+  if (!reading.is_file()) return false;
+  const std::chrono::nanoseconds written(reading.stamp.mtime_ns);
+  const std::chrono::nanoseconds now = clock_.WallNow().time_since_epoch();
+  return now - written < options_.longest && IsUnfilled(path, reading.stamp.size);
+}
+
 bool Ingest::IsAway(const SettledPath& gone) const {
   const std::optional<Catalog::KnownFile> known = catalog_.FindFile(gone.path);
   if (!known.has_value()) return false;
-  return IsVolumeAway(gone.root, gone.path, known->stamp.device, known->on_submount);
+  return IsVolumeAway(gone.root, gone.path, known->stamp, known->on_submount);
 }
 
 bool Ingest::IsSettlingElsewhere(const FileStamp& stamp) const {
@@ -276,13 +310,16 @@ std::vector<SettledPath> Ingest::TakeSettled(const std::string& root, Lane& lane
   std::optional<std::uint64_t> device;
   for (const std::string& path : due) {
     Reading reading;
+    bool unfilled = false;
     {
       // Outside the lock: a share that does not answer must not stop events.
       const base::WorkWatch::Busy busy = calls_.Begin(root, path);
       reading = Read(root, path);
+      unfilled = MayBeUnfilled(path, reading);
       if (!device.has_value()) device = DeviceOf(root);
     }
     const std::lock_guard lock(mutex_);
+    if (unfilled && lane.queue.PutOffUnfilled(path, reading)) continue;
     if (reading.is_file() && IsLesserHalf(path) && lane.queue.HoldsOtherHalf(path) &&
         lane.queue.PutOff(path)) {
       continue;
@@ -296,7 +333,12 @@ std::vector<SettledPath> Ingest::TakeSettled(const std::string& root, Lane& lane
   for (SettledPath& one : settled) {
     const std::uint64_t its_device = one.reading.stamp.device;
     one.on_submount = one.reading.is_file() && its_device != device.value_or(its_device);
-    if (Examine(root, one)) worth.push_back(std::move(one));
+    if (Examine(root, one)) {
+      worth.push_back(std::move(one));
+    } else {
+      const std::lock_guard lock(mutex_);
+      ++lane.away;
+    }
   }
   return worth;
 }

@@ -12,6 +12,7 @@
 #include "daemon/catalog.h"
 #include "daemon/file_rules.h"
 #include "daemon/folder_calls.h"
+#include "daemon/folder_hands.h"
 #include "daemon/folder_watcher.h"
 #include "daemon/settle_queue.h"
 #include "lib/base/clock.h"
@@ -26,10 +27,12 @@ namespace proofline::studio {
 class Ingest : public FolderListener {
  public:
   // `calls` hears of calls that a share may hold for ever, `work` of everything else that should
-  // not take long; nobody does if they are null. They must outlive it.
+  // not take long; nobody does if they are null. `hands` are asked where a caller serves other
+  // folders too. They must outlive it.
   Ingest(const SettleQueue::Options& options, Catalog& catalog,
          const base::Clock& clock = base::RealClock(), FileRules rules = FileRules(),
-         FolderCalls* calls = nullptr, base::WorkWatch* work = nullptr);
+         FolderCalls* calls = nullptr, base::WorkWatch* work = nullptr,
+         FolderHands* hands = nullptr);
   // As Stop().
   ~Ingest() override;
 
@@ -42,6 +45,9 @@ class Ingest : public FolderListener {
   void LookAgain(const std::string& root, const std::string& path, const std::stop_token& stop);
   // Paths that are settling.
   std::size_t settling() const;
+  // Files under a watched folder that were not found at the last look because the volume they lie
+  // on is not there.
+  std::size_t away(const std::string& root) const;
 
   void OnFolderListed(const std::string& root, const std::string& folder,
                       const std::vector<ListedFile>& files, const std::stop_token& stop) override;
@@ -54,6 +60,7 @@ class Ingest : public FolderListener {
   // What settles of one watched folder.
   struct Lane {
     SettleQueue queue;
+    std::size_t away = 0;
     std::jthread thread;
   };
 
@@ -72,6 +79,8 @@ class Ingest : public FolderListener {
   // What the rules ignore is not there.
   Reading Read(const std::string& root, const std::string& path) const;
   void Classify(SettledPath& settled) const;
+  // It was written to of late and has gaps. Asks the file system.
+  bool MayBeUnfilled(const std::string& path, const Reading& reading) const;
   bool IsAway(const SettledPath& gone) const;
   // Whether a file that has moved is about to be found elsewhere.
   bool IsSettlingElsewhere(const FileStamp& stamp) const;
@@ -85,6 +94,8 @@ class Ingest : public FolderListener {
   base::WorkWatch own_work_;
   FolderCalls& calls_;
   base::WorkWatch& work_;
+  FolderHands own_hands_{own_calls_};
+  FolderHands& hands_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   bool running_ = false;

@@ -1,11 +1,9 @@
 #include "daemon/lab_sender.h"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <set>
 #include <utility>
@@ -15,7 +13,6 @@
 #include "daemon/volume.h"
 #include "lib/base/backoff.h"
 #include "lib/base/digest.h"
-#include "lib/base/file.h"
 #include "lib/base/kill_point.h"
 #include "lib/base/text.h"
 #include "lib/rpc/channel.h"
@@ -48,6 +45,30 @@ bool MayPass(const absl::Status& status) {
          absl::IsDataLoss(status) || absl::IsCancelled(status) || absl::IsUnimplemented(status);
 }
 
+// A folder that does not answer is not the lab, of which such an error would otherwise speak.
+absl::Status Waits(const absl::Status& status, const pb::OrderLine& line) {
+  if (!absl::IsDeadlineExceeded(status)) return status;
+  return absl::FailedPreconditionError(base::Concat(
+      OriginalOf(line), " is on a disk or share that does not answer; it is sent when it does"));
+}
+
+transfer::FileSender::Source SourceOf(const FolderFile& file, const pb::OrderLine& line,
+                                      const std::stop_token& stop) {
+  transfer::FileSender::Source source;
+  source.read = [file, line, stop](std::int64_t offset,
+                                   std::size_t size) -> absl::StatusOr<std::string> {
+    absl::StatusOr<std::string> bytes = file.Read(offset, size, stop);
+    if (!bytes.ok()) return Waits(bytes.status(), line);
+    return bytes;
+  };
+  source.facts = [ file, line, stop ]() -> absl::StatusOr<struct stat> {
+    absl::StatusOr<struct stat> facts = file.Facts(stop);
+    if (!facts.ok()) return Waits(facts.status(), line);
+    return facts;
+  };
+  return source;
+}
+
 pb::Item ItemOf(const pb::OrderLine& line, const std::string& lab) {
   pb::Item item;
   item.set_line_number(line.line_number());
@@ -66,7 +87,7 @@ pb::Item ItemOf(const pb::OrderLine& line, const std::string& lab) {
 
 LabSender::LabSender(std::string lab, std::shared_ptr<grpc::Channel> channel, std::string peer,
                      Catalog& catalog, OrderBook& book, rpc::Metrics& metrics,
-                     base::RateLimit* limit)
+                     base::RateLimit* limit, FolderHands* hands)
     : lab_(std::move(lab)),
       channel_(std::move(channel)),
       stub_(pb::LabIntakeService::NewStub(channel_)),
@@ -74,6 +95,7 @@ LabSender::LabSender(std::string lab, std::shared_ptr<grpc::Channel> channel, st
       catalog_(catalog),
       book_(book),
       limit_(limit),
+      hands_(hands != nullptr ? *hands : own_hands_),
       sent_bytes_(metrics.AddCounter("proofline_studio_lab_sent_bytes_total",
                                      "Bytes of ordered originals sent to labs.", {{"lab", lab_}})) {
 }
@@ -219,7 +241,7 @@ absl::Status LabSender::SendOriginal(const record::Share& share, const pb::Order
   std::int64_t sent = 0;
   absl::Status status =
       UploadOriginal(*stub_, {job, Readable(original.path), *digest, original.size_bytes},
-                     std::move(original.fd), stop, sent, limit_);
+                     SourceOf(*original.file, line, stop), stop, sent, limit_);
   sent_bytes_.Increment(static_cast<double>(sent));
   if (absl::Status counted = book_.CountLabSentBytes(sent); !counted.ok()) return counted;
   if (status.ok()) {
@@ -273,33 +295,44 @@ absl::StatusOr<std::optional<std::string>> LabSender::OpenOriginal(const pb::Ord
   // A file that the catalog knows of may be away with its disk, or have been moved a moment ago.
   bool away = false;
   bool moved = false;
-  for (const OriginalPlaces::File& file : places->files) {
-    base::UniqueFd fd(
-        ::open(file.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!fd) {
-      const bool not_there = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
-      away = away || !not_there ||
-             IsVolumeAway(file.root, file.path, file.stamp.device, file.on_submount);
+  for (const OriginalPlaces::File& place : places->files) {
+    const absl::StatusOr<FolderFile> file = FolderFile::Open(hands_, place.root, place.path, stop);
+    const absl::StatusOr<struct stat> facts =
+        file.ok() ? file->Facts(stop) : absl::StatusOr<struct stat>(file.status());
+    if (absl::IsCancelled(facts.status())) return facts.status();
+    if (!facts.ok()) {
+      const absl::StatusOr<bool> volume_away =
+          absl::IsNotFound(facts.status()) ? IsAway(place, stop) : true;
+      if (!volume_away.ok()) return volume_away.status();
+      away = away || *volume_away;
       moved = true;
       continue;
     }
-    struct stat status {};
-    if (::fstat(fd.get(), &status) != 0) continue;
-    const Reading reading = ReadingOf(status);
+    const Reading reading = ReadingOf(*facts);
     const bool same_size = reading.is_file() && static_cast<std::int64_t>(reading.stamp.size) ==
                                                     line.original_size_bytes();
-    bool same = file.sure && same_size && reading.stamp.SameContent(file.stamp);
+    bool same = place.sure && same_size && reading.stamp.SameContent(place.stamp);
     if (same_size && !same) {
       // Touched, or written again: only its content can tell.
-      const absl::StatusOr<base::Digest> now = base::Sha256OfFile(file.path, stop);
+      const absl::StatusOr<base::Digest> now = file->Sha256(stop);
       if (absl::IsCancelled(now.status())) return now.status();
-      same = now.ok() && *now == *digest;
+      if (!now.ok()) return Waits(now.status(), line);
+      same = *now == *digest;
     }
     if (same) {
-      original = {file.path, std::move(fd), line.original_size_bytes()};
+      original = {place.path, *file, line.original_size_bytes()};
       return std::nullopt;
     }
+    // A card of the same names may be at its place, whose photos are not in the catalog yet.
+    const absl::StatusOr<bool> other_volume = IsAway(place, stop);
+    if (!other_volume.ok()) return other_volume.status();
+    away = away || *other_volume;
     differs = true;
+  }
+  for (const OriginalPlaces::File& place : places->displaced) {
+    const absl::StatusOr<bool> volume_away = IsAway(place, stop);
+    if (!volume_away.ok()) return volume_away.status();
+    away = away || *volume_away;
   }
   if (may_be_found) return not_found_yet;
   if (away) {
@@ -311,6 +344,16 @@ absl::StatusOr<std::optional<std::string>> LabSender::OpenOriginal(const pb::Ord
         base::Concat(OriginalOf(line), " is not where it was; it is being looked for"));
   }
   return differs ? changed : missing;
+}
+
+absl::StatusOr<bool> LabSender::IsAway(const OriginalPlaces::File& file,
+                                       const std::stop_token& stop) {
+  absl::StatusOr<bool> away = hands_.Ask(
+      file.root, file.path,
+      [file] { return IsVolumeAway(file.root, file.path, file.stamp, file.on_submount); }, stop);
+  // Who does not answer cannot be read either.
+  if (absl::IsDeadlineExceeded(away.status())) return true;
+  return away;
 }
 
 absl::Status LabSender::Cancel(const record::Share& share, const std::stop_token& stop) {

@@ -14,9 +14,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/catalog.h"
+#include "daemon/folder_file.h"
+#include "daemon/folder_hands.h"
 #include "daemon/order_book.h"
 #include "lib/base/rate_limit.h"
-#include "lib/base/unique_fd.h"
 #include "lib/rpc/metrics.h"
 #include "proofline/v1/lab_intake_service.grpc.pb.h"
 
@@ -31,13 +32,14 @@ namespace proofline::studio {
 // While the catalog is being built anew an original that is not found is waited for.
 //
 // Only originals of ordered lines are ever opened, read-only, and only if they are what was
-// ordered. `limit` is what may go in a second, if there is a limit; labs may share one. Everything
-// given must outlive it.
+// ordered. One whose folder is away or does not answer has its share wait, and the others go on.
+// `hands` are asked for originals (its own, if null). `limit` is what may go in a second, if there
+// is a limit; labs may share one. Everything given must outlive it.
 class LabSender {
  public:
   LabSender(std::string lab, std::shared_ptr<grpc::Channel> channel, std::string peer,
             Catalog& catalog, OrderBook& book, rpc::Metrics& metrics,
-            base::RateLimit* limit = nullptr);
+            base::RateLimit* limit = nullptr, FolderHands* hands = nullptr);
   // As Stop().
   ~LabSender();
   LabSender(const LabSender&) = delete;
@@ -50,7 +52,7 @@ class LabSender {
   // An original that is there and is what was ordered.
   struct Original {
     std::string path;
-    base::UniqueFd fd;
+    std::optional<FolderFile> file;
     std::int64_t size_bytes = 0;
   };
   // Why lines cannot be made, by number.
@@ -75,6 +77,8 @@ class LabSender {
   absl::StatusOr<std::optional<std::string>> OpenOriginal(const v1::OrderLine& line,
                                                           const std::stop_token& stop,
                                                           Original& original);
+  // Whether a file that is not at its path any more may still exist.
+  absl::StatusOr<bool> IsAway(const OriginalPlaces::File& file, const std::stop_token& stop);
   absl::Status Fail(const record::Share& share, const Problems& problems);
 
   const std::string lab_;
@@ -84,6 +88,9 @@ class LabSender {
   Catalog& catalog_;
   OrderBook& book_;
   base::RateLimit* const limit_;
+  FolderCalls own_calls_;
+  FolderHands own_hands_{own_calls_};
+  FolderHands& hands_;
   rpc::Counter& sent_bytes_;
   std::jthread shares_;
   std::jthread feed_;

@@ -13,6 +13,7 @@
 #include "daemon/catalog.h"
 #include "daemon/control_service.h"
 #include "daemon/folder_calls.h"
+#include "daemon/folder_hands.h"
 #include "daemon/folder_watcher.h"
 #include "daemon/ingest.h"
 #include "daemon/lab_sender.h"
@@ -59,13 +60,13 @@ absl::StatusOr<std::unique_ptr<OrderBook>> OpenOrders(const StudioConfig& config
 }
 
 absl::StatusOr<Labs> MakeLabs(const StudioConfig& config, Catalog& catalog, OrderBook& orders,
-                              rpc::Metrics& metrics, base::RateLimit& limit) {
+                              rpc::Metrics& metrics, base::RateLimit& limit, FolderHands& hands) {
   Labs labs;
   for (const Peer& lab : config.labs) {
     const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = rpc::MakeChannel(lab.channel);
     if (!channel.ok()) return channel.status();
-    labs.push_back(
-        std::make_unique<LabSender>(lab.id, *channel, lab.title, catalog, orders, metrics, &limit));
+    labs.push_back(std::make_unique<LabSender>(lab.id, *channel, lab.title, catalog, orders,
+                                               metrics, &limit, &hands));
   }
   return labs;
 }
@@ -90,9 +91,22 @@ absl::StatusOr<std::unique_ptr<rpc::Server>> StartServers(const StudioConfig& co
   return server;
 }
 
-Renderer::Options RendererOptions(const StudioConfig& config, base::WorkWatch& watch) {
+Renderer::Options RendererOptions(const StudioConfig& config, base::WorkWatch& watch,
+                                  FolderHands& hands) {
   // An attempt, another in a fresh worker, an inspection before, and time to wait for a worker.
-  return {config.imaging.workers, &watch, 6 * config.imaging.time_limit + kPatience};
+  return {config.imaging.workers, &watch, 6 * config.imaging.time_limit + kPatience, &hands};
+}
+
+Catalog::Options CatalogOptions(const StudioConfig& config, FolderHands& hands) {
+  Catalog::Options options{
+      config.state / "catalog", config.catalog_cache, config.device, config.grace,
+      config.raw_is_original,   /*ask_host=*/true};
+  options.look = [&hands](const std::string& root, const std::string& path) {
+    const absl::StatusOr<Reading> reading =
+        hands.Ask(root, path, [path] { return ReadPath(path); });
+    return reading.value_or(Reading{Reading::Kind::kUnknown, {}});
+  };
+  return options;
 }
 
 // What a changed configuration reaches while the daemon runs.
@@ -137,16 +151,14 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   // Goes last: a share that does not answer may hold up everything below.
   FolderCalls calls;
   base::EndGuard guard;
+  FolderHands hands(calls);
 
   // Store.
   absl::Status status = base::MakeDirectories(config.state, 0700);
   if (!status.ok()) return status;
   const auto lock = base::DirectoryLock::Acquire(config.state, "proofline-studiod");
   if (!lock.ok()) return lock.status();
-  const auto catalog = Catalog::Open({config.state / "catalog", config.catalog_cache, config.device,
-                                      config.grace, config.raw_is_original,
-                                      /*ask_host=*/true},
-                                     base::RealClock());
+  const auto catalog = Catalog::Open(CatalogOptions(config, hands), base::RealClock());
   if (!catalog.ok()) return catalog.status();
   const auto orders = OpenOrders(config, **catalog);
   if (!orders.ok()) return orders.status();
@@ -164,7 +176,7 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
   const auto host = rpc::MakeChannel(config.host.channel);
   if (!host.ok()) return host.status();
   base::WorkWatch watch;
-  Ingest ingest(config.settle, **catalog, base::RealClock(), config.rules, &calls, &watch);
+  Ingest ingest(config.settle, **catalog, base::RealClock(), config.rules, &calls, &watch, &hands);
   FolderWatcher watcher({.roots = config.roots,
                          .rescan_interval = config.scan_interval,
                          .poll_interval = config.poll_interval,
@@ -172,14 +184,14 @@ absl::Status Run(const StudioConfig& config, base::RunningProgram& program) {
                          .rules = config.rules,
                          .calls = &calls},
                         ingest);
-  Renderer renderer(RendererOptions(config, watch), **catalog, ingest, **pool, metrics);
+  Renderer renderer(RendererOptions(config, watch, hands), **catalog, ingest, **pool, metrics);
   base::RateLimit upload_limit(config.upload_rate);
   ProofPublisher publisher(*host, config.host.title, **catalog, metrics, &upload_limit, &watch);
   Rebuild rebuild({**catalog, ingest, watcher, publisher, config.state});
-  Withdrawer withdrawer(**catalog, **orders, config.rules);
+  Withdrawer withdrawer(**catalog, **orders, config.rules, &hands);
   OrderFollower follower(*host, config.host.title, **orders);
   base::RateLimit lab_limit(config.lab_upload_rate);
-  const auto labs = MakeLabs(config, **catalog, **orders, metrics, lab_limit);
+  const auto labs = MakeLabs(config, **catalog, **orders, metrics, lab_limit, hands);
   if (!labs.ok()) return labs.status();
   ProgressReporter reporter(*host, config.host.title, **orders);
   SelectionClock selection_clock(**catalog);

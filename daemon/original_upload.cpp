@@ -126,10 +126,10 @@ class Upload {
 }  // namespace
 
 absl::Status UploadOriginal(pb::LabIntakeService::Stub& lab, const OriginalUpload& original,
-                            base::UniqueFd fd, const std::stop_token& stop,
+                            transfer::FileSender::Source source, const std::stop_token& stop,
                             std::int64_t& sent_bytes, base::RateLimit* limit) {
-  absl::StatusOr<transfer::FileSender> sender =
-      transfer::FileSender::Open(std::move(fd), original.path, original.size_bytes, kChunkBytes);
+  absl::StatusOr<transfer::FileSender> sender = transfer::FileSender::Open(
+      std::move(source), original.path, original.size_bytes, kChunkBytes);
   if (!sender.ok()) return sender.status();
   return Upload(lab, *std::move(sender), stop, limit).Run(original, sent_bytes);
 }

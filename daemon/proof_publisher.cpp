@@ -140,7 +140,7 @@ class ProofPublisher::Session {
     base::Backoff backoff(kFirstWait, kLongestWait);
     while (catalog_.WaitForPending(after_, over)) {
       absl::StatusOr<std::vector<PendingPublish>> pending =
-          catalog_.NextPending(after_, pack_bytes_);
+          catalog_.NextPending(after_, PackBytes());
       if (!pending.ok()) {
         spdlog::error("cannot read what is to be sent: {}",
                       base::ToStd(pending.status().message()));
@@ -149,6 +149,12 @@ class ProofPublisher::Session {
       }
       if (!pending->empty() && !SendPack(*std::move(pending), over)) return;
     }
+  }
+
+  // A pack goes at once: under a limit it holds no more than may go in a second, or one photo.
+  std::size_t PackBytes() const {
+    const std::uint64_t rate = publisher_.limit_ != nullptr ? publisher_.limit_->rate() : 0;
+    return rate == 0 ? pack_bytes_ : std::min<std::size_t>(pack_bytes_, rate);
   }
 
   bool SendPack(std::vector<PendingPublish> pending, const std::stop_token& over) {

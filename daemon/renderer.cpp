@@ -1,15 +1,12 @@
 #include "daemon/renderer.h"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <string>
 #include <utility>
 
+#include "daemon/volume.h"
 #include "lib/base/backoff.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
@@ -22,40 +19,24 @@ bool IsNoVerdict(const absl::Status& status) {
   return absl::IsCancelled(status) || absl::IsUnavailable(status);
 }
 
-bool IsAsSettled(int fd, const FileStamp& stamp) {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0) return false;
-  const Reading reading = ReadingOf(status);
-  return reading.is_file() && reading.stamp.SameContent(stamp);
-}
-
-// Digest of an open file, read without moving its offset.
-absl::StatusOr<base::Digest> DigestOf(int fd, const std::string& path,
-                                      const std::stop_token& stop) {
-  base::Sha256 sha;
-  std::string buffer(std::size_t{1} << 20, '\0');
-  off_t offset = 0;
-  while (true) {
-    if (stop.stop_requested()) return absl::CancelledError("stopped");
-    const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return base::ErrnoStatus(errno, base::Concat("cannot read ", Readable(path)));
-    if (got == 0) return sha.Finish();
-    sha.Update(std::string_view(buffer.data(), static_cast<std::size_t>(got)));
-    offset += got;
-  }
-}
+// More is read where it lies, also on a share.
+constexpr std::int64_t kMostInMemory = std::int64_t{256} << 20;
 
 // What a raw developer has put beside the original; empty if there is nothing, or nothing usable. A
 // sidecar that changes or goes has its photo rendered again, so what is read here may be old.
-std::string ReadSidecar(const std::string& path) {
-  if (path.empty()) return {};
-  absl::StatusOr<std::string> xmp = base::ReadFile(path, imaging::kMaxSidecar);
-  if (xmp.ok()) return *std::move(xmp);
+absl::StatusOr<std::string> ReadSidecar(FolderHands& hands, const RenderTask& task,
+                                        const std::stop_token& stop) {
+  const std::string& path = task.sidecar_path;
+  if (path.empty()) return std::string();
+  absl::StatusOr<std::string> xmp = hands.Ask(
+      task.root, path, [path] { return base::ReadFile(path, imaging::kMaxSidecar); }, stop);
+  if (xmp.ok() || absl::IsDeadlineExceeded(xmp.status()) || absl::IsCancelled(xmp.status())) {
+    return xmp;
+  }
   if (!absl::IsNotFound(xmp.status())) {
     spdlog::warn("{}; the photo is read without it", base::ToStd(xmp.status().message()));
   }
-  return {};
+  return std::string();
 }
 
 // The disk or share could not give the file, which says nothing about the picture in it.
@@ -72,6 +53,7 @@ Renderer::Renderer(const Options& options, Catalog& catalog, Ingest& ingest,
       catalog_(catalog),
       ingest_(ingest),
       pool_(pool),
+      hands_(options.hands != nullptr ? *options.hands : own_hands_),
       rendered_(metrics.AddCounter("proofline_studio_rendered_total", "Photos rendered.")),
       failed_(metrics.AddCounter("proofline_studio_render_failures_total",
                                  "Photos that could not be rendered.")),
@@ -144,36 +126,82 @@ absl::StatusOr<Selection> Renderer::SelectFor(const Preferences& preferences,
   return Select(catalog_.FactsAfter(task, *inspected), preferences);
 }
 
-absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& stop) {
-  const base::UniqueFd fd(
-      ::open(task.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd) {
-    const int error = errno;
-    if (error == ENOENT || error == ENOTDIR || error == ELOOP) return Unsettled(task, stop);
-    return Failed(task, base::ErrnoStatus(error, "the original cannot be opened"),
-                  /*unreadable=*/true);
-  }
-  if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
+absl::Status Renderer::Unreadable(const RenderTask& task, const absl::Status& why,
+                                  const std::stop_token& stop) {
+  const absl::StatusOr<bool> away =
+      absl::IsDeadlineExceeded(why)
+          ? true
+          : hands_.Ask(
+                task.root, task.root,
+                [task] {
+                  return IsVolumeAway(task.root, task.path, task.stamp,
+                                      MainPlace(task.record)->on_submount());
+                },
+                stop);
+  if (absl::IsCancelled(away.status())) return away.status();
+  if (away.ok() && !*away) return Failed(task, why, /*unreadable=*/true);
+  spdlog::warn("{} waits until its folder can be read: {}", Readable(task.path),
+               base::ToStd(why.message()));
+  return catalog_.FinishUnsettled(task);
+}
 
+absl::StatusOr<bool> Renderer::IsAsSettled(const FolderFile& file, const FileStamp& stamp,
+                                           const std::stop_token& stop) {
+  const absl::StatusOr<struct stat> facts = file.Facts(stop);
+  if (absl::IsDeadlineExceeded(facts.status()) || absl::IsCancelled(facts.status())) {
+    return facts.status();
+  }
+  if (!facts.ok()) return false;
+  const Reading reading = ReadingOf(*facts);
+  return reading.is_file() && reading.stamp.SameContent(stamp);
+}
+
+absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& stop) {
+  const absl::StatusOr<FolderFile> file = FolderFile::Open(hands_, task.root, task.path, stop);
+  if (absl::IsCancelled(file.status())) return file.status();
+  if (absl::IsNotFound(file.status())) return Unsettled(task, stop);
+  if (!file.ok()) return Unreadable(task, file.status(), stop);
+  const absl::StatusOr<bool> settled = IsAsSettled(*file, task.stamp, stop);
+  if (absl::IsCancelled(settled.status())) return settled.status();
+  if (!settled.ok()) return Unreadable(task, settled.status(), stop);
+  if (!*settled) return Unsettled(task, stop);
+  if (!file->on_share() || static_cast<std::int64_t>(task.stamp.size) > kMostInMemory) {
+    return RenderFrom(task, *file, file->fd(), stop);
+  }
+  const absl::StatusOr<base::UniqueFd> copy = file->CopyToMemory(stop);
+  if (absl::IsCancelled(copy.status())) return copy.status();
+  if (!copy.ok()) return Unreadable(task, copy.status(), stop);
+  return RenderFrom(task, *file, copy->get(), stop);
+}
+
+absl::Status Renderer::RenderFrom(const RenderTask& task, const FolderFile& file, int original,
+                                  const std::stop_token& stop) {
   if (task.maybe_known) {
-    const absl::StatusOr<base::Digest> digest = DigestOf(fd.get(), task.path, stop);
+    const absl::StatusOr<base::Digest> digest = file.Sha256(stop);
     if (absl::IsCancelled(digest.status())) return digest.status();
-    if (!digest.ok()) return Failed(task, digest.status(), /*unreadable=*/true);
-    if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
+    if (!digest.ok()) return Unreadable(task, digest.status(), stop);
+    const absl::StatusOr<bool> settled = IsAsSettled(file, task.stamp, stop);
+    if (!settled.ok()) return Unreadable(task, settled.status(), stop);
+    if (!*settled) return Unsettled(task, stop);
     const absl::StatusOr<bool> known = catalog_.FinishIfKnown(task, *digest, stop);
     if (!known.ok()) return known.status();
     if (*known) return absl::OkStatus();
   }
 
-  std::string sidecar = ReadSidecar(task.sidecar_path);
+  absl::StatusOr<std::string> sidecar = ReadSidecar(hands_, task, stop);
+  if (absl::IsCancelled(sidecar.status())) return sidecar.status();
+  if (!sidecar.ok()) return Unreadable(task, sidecar.status(), stop);
   std::optional<imaging::ImageFacts> inspected;
   const std::shared_ptr<const Preferences> preferences = catalog_.preferences();
   const absl::StatusOr<Selection> selection =
-      SelectFor(*preferences, task, fd.get(), sidecar, stop, inspected);
+      SelectFor(*preferences, task, original, *sidecar, stop, inspected);
   if (IsNoVerdict(selection.status())) return selection.status();
-  if (!IsAsSettled(fd.get(), task.stamp)) return Unsettled(task, stop);
+  absl::StatusOr<bool> settled = IsAsSettled(file, task.stamp, stop);
+  if (!settled.ok()) return Unreadable(task, settled.status(), stop);
+  if (!*settled) return Unsettled(task, stop);
   if (!selection.ok()) {
-    return Failed(task, selection.status(), IsReadFailure(selection.status()));
+    return IsReadFailure(selection.status()) ? Unreadable(task, selection.status(), stop)
+                                             : Failed(task, selection.status(), false);
   }
   if (selection->renditions.empty()) {
     return catalog_.FinishKept(task, inspected.has_value() ? &*inspected : nullptr,
@@ -183,14 +211,17 @@ absl::Status Renderer::Render(const RenderTask& task, const std::stop_token& sto
   request.specs = selection->renditions;
   request.edit = task.edit;
   request.watermark = preferences->watermark;
-  request.sidecar_xmp = std::move(sidecar);
-  const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(fd.get(), request, stop);
+  request.sidecar_xmp = *std::move(sidecar);
+  const absl::StatusOr<imaging::Renditions> made = pool_.MakeRenditions(original, request, stop);
   if (IsNoVerdict(made.status())) return made.status();
+  settled = IsAsSettled(file, task.stamp, stop);
+  if (!settled.ok()) return Unreadable(task, settled.status(), stop);
   // A file that was written meanwhile may well look broken.
-  if (absl::IsAborted(made.status()) || !IsAsSettled(fd.get(), task.stamp)) {
-    return Unsettled(task, stop);
+  if (absl::IsAborted(made.status()) || !*settled) return Unsettled(task, stop);
+  if (!made.ok()) {
+    return IsReadFailure(made.status()) ? Unreadable(task, made.status(), stop)
+                                        : Failed(task, made.status(), /*unreadable=*/false);
   }
-  if (!made.ok()) return Failed(task, made.status(), IsReadFailure(made.status()));
   RenderTask done = task;
   done.recipe = selection->Recipe();
   done.reason = selection->reason;

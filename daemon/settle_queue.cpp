@@ -25,13 +25,14 @@ bool SettleQueue::Offer(const std::string& root, const std::string& path, const 
   if (found != held_.end()) {
     Held& held = found->second;
     const bool same = held.reading == reading;
+    if (!same) held.as_it_is = clock_.Now();
     held.reading = reading;
     if (!same || why == Why::kEvent) Restart(*found);
     return true;
   }
   if (full()) return false;
   const base::SteadyTime now = clock_.Now();
-  const auto added = held_.emplace(path, Held{root, reading, now, now + options_.quiet}).first;
+  const auto added = held_.emplace(path, Held{root, reading, now, now + options_.quiet, now}).first;
   by_due_.emplace(added->second.due, &added->first);
   return true;
 }
@@ -67,6 +68,7 @@ std::optional<SettledPath> SettleQueue::Check(const std::string& path, const Rea
   }
   if (held.reading != reading && now < held.first + options_.longest) {
     held.reading = reading;
+    held.as_it_is = now;
     Restart(*found);
     return std::nullopt;
   }
@@ -74,6 +76,23 @@ std::optional<SettledPath> SettleQueue::Check(const std::string& path, const Rea
   by_due_.erase(std::make_pair(held.due, &found->first));
   held_.erase(found);
   return settled;
+}
+
+bool SettleQueue::PutOffUnfilled(const std::string& path, const Reading& reading) {
+  const auto found = held_.find(path);
+  if (found == held_.end()) return false;
+  Held& held = found->second;
+  const base::SteadyTime now = clock_.Now();
+  if (held.due > now) return false;
+  if (held.reading != reading) {
+    held.reading = reading;
+    held.as_it_is = now;
+  }
+  if (now >= held.as_it_is + options_.longest) return false;
+  // Others are let go after the longest time; half a picture is not.
+  held.first = now;
+  Restart(*found);
+  return true;
 }
 
 bool SettleQueue::PutOff(const std::string& path) {

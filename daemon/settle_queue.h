@@ -62,6 +62,9 @@ class SettleQueue {
   // settled. An unknown reading settles nothing.
   std::optional<SettledPath> Check(const std::string& path, const Reading& reading);
 
+  // The file has gaps where nothing has been written yet: its path waits for another quiet time,
+  // until it has been as it is for the longest. False then, and for others.
+  bool PutOffUnfilled(const std::string& path, const Reading& reading);
   // Lets a path wait for another quiet time. False if it has waited for the longest already.
   bool PutOff(const std::string& path);
   // A file is held that is the other half of a pair with this one.
@@ -88,6 +91,8 @@ class SettleQueue {
     Reading reading;
     base::SteadyTime first;
     base::SteadyTime due;
+    // When it was first read as it is now.
+    base::SteadyTime as_it_is;
   };
   using Entry = std::pair<const std::string, Held>;
 

@@ -17,8 +17,12 @@ constexpr base::Duration kLater = std::chrono::minutes(10);
 
 }  // namespace
 
-Withdrawer::Withdrawer(Catalog& catalog, const OrderBook& orders, FileRules rules)
-    : catalog_(catalog), orders_(orders), rules_(std::move(rules)) {}
+Withdrawer::Withdrawer(Catalog& catalog, const OrderBook& orders, FileRules rules,
+                       FolderHands* hands)
+    : catalog_(catalog),
+      orders_(orders),
+      rules_(std::move(rules)),
+      hands_(hands != nullptr ? *hands : own_hands_) {}
 
 Withdrawer::~Withdrawer() { Stop(); }
 
@@ -35,34 +39,46 @@ void Withdrawer::Stop() {
 void Withdrawer::Run(const std::stop_token& stop) {
   base::Backoff backoff(std::chrono::milliseconds(200), std::chrono::seconds(30));
   while (catalog_.WaitForDueWithdrawal(stop)) {
-    const absl::Status status = WithdrawDue();
+    const absl::Status status = WithdrawDue(stop);
     if (status.ok()) {
       backoff.Reset();
       continue;
     }
+    if (stop.stop_requested()) return;
     spdlog::error("photos without a file wait to be withdrawn: {}", base::ToStd(status.message()));
     base::WaitFor(stop, backoff.Next());
   }
 }
 
-absl::Status Withdrawer::WithdrawDue() {
+absl::Status Withdrawer::WithdrawDue(const std::stop_token& stop) {
   const absl::StatusOr<std::vector<record::Photo>> due = catalog_.DueWithdrawals();
   if (!due.ok()) return due.status();
   for (const record::Photo& photo : *due) {
-    if (absl::Status status = Decide(photo); !status.ok()) return status;
+    if (absl::Status status = Decide(photo, stop); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status Withdrawer::Decide(const record::Photo& photo) {
+absl::Status Withdrawer::Decide(const record::Photo& photo, const std::stop_token& stop) {
   const record::Place& place = *MainPlace(photo);
   const bool ignored = rules_.KindOfPath(place.root(), place.path()) == FileKind::kIgnored;
-  const bool away = IsVolumeAway(place.root(), place.path(), place.device(), place.on_submount());
   // What the selection keeps here is taken back although its file is there.
   const bool kept = StaysHere(photo);
-  const bool back =
-      !ignored && !place.displaced() && ReadPath(place.path()).kind != Reading::Kind::kAbsent;
-  if (!kept && (away || back)) return catalog_.PutOffWithdrawal(photo.id(), kLater);
+  if (!kept) {
+    const absl::StatusOr<bool> may_return = hands_.Ask(
+        place.root(), place.path(),
+        [place, ignored] {
+          if (IsVolumeAway(place.root(), place.path(), StampOf(place), place.on_submount())) {
+            return true;
+          }
+          return !ignored && !place.displaced() &&
+                 ReadPath(place.path()).kind != Reading::Kind::kAbsent;
+        },
+        stop);
+    if (absl::IsCancelled(may_return.status())) return may_return.status();
+    // A share that does not answer says nothing about what is on it.
+    if (!may_return.ok() || *may_return) return catalog_.PutOffWithdrawal(photo.id(), kLater);
+  }
   const absl::StatusOr<bool> ordered = orders_.HasOpenOrderFor(photo.id());
   if (!ordered.ok()) return ordered.status();
   if (*ordered) {

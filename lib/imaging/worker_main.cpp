@@ -22,6 +22,7 @@
 
 #include "absl/strings/numbers.h"
 #include "lib/base/text.h"
+#include "lib/base/unique_fd.h"
 #include "lib/imaging/vips_runtime.h"
 #include "lib/imaging/worker_channel.h"
 #include "lib/imaging/worker_service.h"
@@ -75,7 +76,19 @@ constexpr std::uint64_t kLowestNice = 19;
 // Reading the original comes after what other programs read, too. At the lowest priority both the
 // processor and the disk are used only when nobody else wants them. Where the system does not allow
 // it the work is done all the same.
-void LowerFurther(bool idle) {
+void LowerFurther(std::uint64_t nice) {
+  const bool idle = nice == kLowestNice;
+  // Where the kernel shares the processors out between sessions first (autogroup), this process was
+  // given one of its own, whose priority counts.
+  if (::getsid(0) == ::getpid()) {
+    const base::UniqueFd group(::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC));
+    const std::string text = base::Concat(nice);
+    // The kernel takes no more than ten such requests in a second from all of its users.
+    for (int i = 0; group && i < 50; ++i) {
+      if (::write(group.get(), text.data(), text.size()) >= 0 || errno != EAGAIN) break;
+      ::usleep(20'000);
+    }
+  }
   // The C library has no call and no names for it: class 2 is best effort with 8 levels, 3 idle.
   constexpr int kThisProcess = 1;
   constexpr int kBestEffortLowest = (2 << 13) | 7;
@@ -98,7 +111,7 @@ void ApplyLimits(const Limits& limits) {
   if (::nice(static_cast<int>(limits.nice)) == -1 && errno != 0) {
     std::fputs("the image worker keeps its priority: it may not lower it\n", stderr);
   }
-  if (limits.nice > 0) LowerFurther(limits.nice == kLowestNice);
+  if (limits.nice > 0) LowerFurther(limits.nice);
 }
 
 // Ends this process as soon as the other end is gone, in the middle of a picture too. (A death

@@ -60,7 +60,7 @@ std::vector<char*> WorkerEnvironment() {
 // The posix_spawn settings, destroyed with the object.
 class SpawnSettings {
  public:
-  SpawnSettings() {
+  explicit SpawnSettings(bool own_session) : own_session_(own_session) {
     ::posix_spawn_file_actions_init(&actions_);
     ::posix_spawnattr_init(&attributes_);
   }
@@ -86,8 +86,9 @@ class SpawnSettings {
     ::posix_spawnattr_setsigmask(&attributes_, &none);
     ::posix_spawnattr_setsigdefault(&attributes_, &all);
     ::posix_spawnattr_setpgroup(&attributes_, 0);
+    const int group = own_session_ ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
     ::posix_spawnattr_setflags(
-        &attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+        &attributes_, static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group));
   }
 
   int Spawn(const std::string& program, std::vector<std::string>& arguments, pid_t& pid) {
@@ -101,6 +102,7 @@ class SpawnSettings {
   }
 
  private:
+  const bool own_session_;
   posix_spawn_file_actions_t actions_;
   posix_spawnattr_t attributes_;
 };
@@ -155,7 +157,9 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const Worker
                                         base::Concat("--max-pixels=", limits.max_pixels),
                                         base::Concat("--max-file-bytes=", limits.max_file_bytes),
                                         base::Concat("--nice=", limits.nice)};
-  SpawnSettings settings;
+  // Where the kernel shares the processors out between sessions first (autogroup), priority counts
+  // within a session only.
+  SpawnSettings settings(/*own_session=*/limits.nice > 0);
   settings.Arrange(theirs->get(), their_errors->get());
   pid_t pid = -1;
   if (int error = settings.Spawn(program, arguments, pid); error != 0) {

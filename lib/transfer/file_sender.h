@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -29,12 +30,22 @@ struct Chunk {
 // happen: the descriptor stays) ends with FailedPrecondition.
 class FileSender {
  public:
+  // Where the file is read; called by whoever calls the sender.
+  struct Source {
+    // Exactly `size` bytes from `offset` on; fewer only at the end of the file.
+    std::function<absl::StatusOr<std::string>(std::int64_t offset, std::size_t size)> read;
+    std::function<absl::StatusOr<struct stat>()> facts;
+  };
   // FailedPrecondition if the file does not have `expected_size` bytes or is no regular file;
   // errors of opening name the file. The window is at least one byte.
   static absl::StatusOr<FileSender> Open(const std::filesystem::path& path,
                                          std::int64_t expected_size, std::int64_t window_bytes);
   // The same for a file that is open already; `name` stands in sentences.
   static absl::StatusOr<FileSender> Open(base::UniqueFd fd, std::string name,
+                                         std::int64_t expected_size, std::int64_t window_bytes);
+
+  // The same for one that is read by somebody else.
+  static absl::StatusOr<FileSender> Open(Source source, std::string name,
                                          std::int64_t expected_size, std::int64_t window_bytes);
 
   // The next piece: at most `max_bytes` (at least 1) and what the window still allows. Nothing
@@ -64,10 +75,9 @@ class FileSender {
   absl::Status CheckUnchanged() const;
 
  private:
-  FileSender(base::UniqueFd fd, std::string name, const struct stat& facts,
-             std::int64_t window_bytes);
+  FileSender(Source source, std::string name, const struct stat& facts, std::int64_t window_bytes);
 
-  base::UniqueFd fd_;
+  Source source_;
   std::string name_;
   std::int64_t size_ = 0;
   struct timespec modified_ = {};

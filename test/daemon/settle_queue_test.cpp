@@ -182,5 +182,26 @@ TEST_CASE("the other half of a pair is a held file in the same folder, named ali
   CHECK_FALSE(holds("/r/a/1.CR2"));
 }
 
+TEST_CASE("a file with gaps waits until it has been as it is for the longest time") {
+  Queue q;
+  REQUIRE(q.Event("/r/a", File(5)));
+  CHECK_FALSE(q.queue.PutOffUnfilled("/r/a", File(5)));  // not due yet
+  CHECK_FALSE(q.queue.PutOffUnfilled("/r/b", File(5)));
+  // Written to every now and then, for far longer than the longest time.
+  for (std::int64_t mtime = 2; mtime < 20; ++mtime) {
+    q.clock.Advance(seconds(2));
+    REQUIRE(q.queue.PutOffUnfilled("/r/a", File(5, 1, mtime)));
+    CHECK(q.Round(File(5, 1, mtime)).empty());
+  }
+  // Left as it is.
+  for (int i = 0; i < 4; ++i) {
+    q.clock.Advance(seconds(2));
+    REQUIRE(q.queue.PutOffUnfilled("/r/a", File(5, 1, 19)));
+  }
+  q.clock.Advance(seconds(2));
+  CHECK_FALSE(q.queue.PutOffUnfilled("/r/a", File(5, 1, 19)));
+  CHECK(q.Round(File(5, 1, 19)).size() == 1);
+}
+
 }  // namespace
 }  // namespace proofline::studio

@@ -1,5 +1,7 @@
 #include "daemon/withdrawer.h"
 
+#include <latch>
+
 #include "test/daemon/order_fixture.h"
 #include "test/daemon/studio_fixture.h"
 
@@ -136,6 +138,28 @@ TEST_CASE("a photo that never reached the host needs no withdrawal") {
   studio.Record({"1.jpg"});
   studio.clock().Advance(Studio::kGrace * 2);
   CHECK(studio.catalog().DueWithdrawals()->empty());
+}
+
+TEST_CASE("the withdrawer does not wait for a share that hangs, and takes nothing on it away") {
+  Deleted d;
+  const std::unique_ptr<OrderBook> orders = OpenBook(d.studio);
+  FolderCalls calls(std::chrono::milliseconds(20));
+  FolderHands hands(calls, std::chrono::milliseconds(20));
+  const auto let_go = std::make_shared<std::latch>(1);
+  const auto hanging = hands.Ask(d.studio.root(), d.studio.root(), [let_go] {
+    let_go->wait();
+    return true;
+  });
+  REQUIRE(absl::IsDeadlineExceeded(hanging.status()));
+  Withdrawer withdrawer(d.studio.catalog(), *orders, FileRules(), &hands);
+  d.PassGrace();
+  REQUIRE(d.Due() == 1);
+  withdrawer.Start();
+  CHECK(Eventually([&] { return d.Due() == 0; }));
+  withdrawer.Stop();
+  CHECK(d.studio.catalog().last_sequence() == d.sent);
+  CHECK(d.studio.catalog().GetPhoto(d.id)->withdraw_due_ms() > 0);
+  let_go->count_down();
 }
 
 TEST_CASE("the withdrawer leaves alone what is ordered, back, or on a volume that is away") {

@@ -66,6 +66,29 @@ TEST_CASE("when the clocks change the hours stay what the wall shows") {
   }
 }
 
+TEST_CASE("a night's hours are an hour shorter or longer when the clocks change in it") {
+  const WorkingHours hours = *WorkingHours::Parse("22:00-06:00");
+  const absl::TimeZone zone = Berlin();
+  const auto night = [&](int year, int month, int day) {
+    const absl::Time begin = absl::FromCivil(absl::CivilMinute(year, month, day, 21, 30), zone);
+    absl::Time time = hours.NextChange(begin, zone);
+    CHECK(absl::FormatTime("%H:%M", time, zone) == "22:00");
+    absl::Duration length;
+    // Midnight and the change of the clocks may be moments to look, and change nothing.
+    while (hours.Includes(time, zone)) {
+      const absl::Time next = hours.NextChange(time, zone);
+      length += next - time;
+      time = next;
+    }
+    CHECK(absl::FormatTime("%H:%M", time, zone) == "06:00");
+    return length;
+  };
+  CHECK(night(2024, 5, 1) == absl::Hours(8));
+  CHECK(night(2024, 12, 31) == absl::Hours(8));
+  CHECK(night(2024, 3, 30) == absl::Hours(7));
+  CHECK(night(2024, 10, 26) == absl::Hours(9));
+}
+
 TEST_CASE("whoever keeps the hours says when they end, and new hours count at once") {
   base::FakeClock clock;
   std::mutex mutex;

@@ -77,10 +77,9 @@ std::vector<std::string> LocalGalleries(const Line& line) {
   return names;
 }
 
-std::map<std::string, v1::Photo> VisiblePhotos(const Line& line, const std::string& session,
-                                               int page_size) {
+std::vector<v1::Photo> AllVisible(const Line& line, const std::string& session, int page_size) {
   const auto storefront = line.Storefront(session);
-  std::map<std::string, v1::Photo> photos;
+  std::vector<v1::Photo> photos;
   v1::ListGalleriesRequest galleries_request;
   do {
     grpc::ClientContext context;
@@ -96,12 +95,22 @@ std::map<std::string, v1::Photo> VisiblePhotos(const Line& line, const std::stri
         Deadline(page_context);
         v1::ListPhotosResponse page;
         Require(storefront->ListPhotos(&page_context, request, &page));
-        for (const v1::Photo& photo : page.photos()) photos[photo.file_name()] = photo;
+        photos.insert(photos.end(), page.photos().begin(), page.photos().end());
         request.set_page_token(page.next_page_token());
       } while (!request.page_token().empty());
     }
     galleries_request.set_page_token(galleries.next_page_token());
   } while (!galleries_request.page_token().empty());
+  return photos;
+}
+
+std::map<std::string, v1::Photo> VisiblePhotos(const Line& line, const std::string& session,
+                                               int page_size) {
+  std::map<std::string, v1::Photo> photos;
+  for (v1::Photo& photo : AllVisible(line, session, page_size)) {
+    const std::string file = photo.file_name();
+    photos[file] = std::move(photo);
+  }
   return photos;
 }
 

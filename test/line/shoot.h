@@ -19,7 +19,10 @@ void Bring(const Line& line, const std::string& folder,
 // The names of all galleries that the studio daemon has photos for.
 std::vector<std::string> LocalGalleries(const Line& line);
 
-// Every photo the customer sees, by file name, read page by page.
+// Every photo the customer sees, read page by page.
+std::vector<v1::Photo> AllVisible(const Line& line, const std::string& session, int page_size = 7);
+
+// The same by file name.
 std::map<std::string, v1::Photo> VisiblePhotos(const Line& line, const std::string& session,
                                                int page_size = 7);
 
