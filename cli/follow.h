@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,16 +31,18 @@ inline std::optional<base::Duration> TimeLeft(const WaitLimit& limit) {
 // Reads the stream that `open(client, context)` begins and gives each message to `on_message`,
 // until that answers true (OK) or an error (which is returned). When the stream breaks after it has
 // brought something, the daemon is expected to come back: `dial()` is tried again, with pauses.
-// A daemon that was never reached, and every refusal, is returned at once. DeadlineExceeded,
-// without a sentence of its own, when `limit` is over. Blocks.
+// `on_away` is told why, once each time. A daemon that was never reached, and every refusal, is
+// returned at once. DeadlineExceeded, without a sentence of its own, when `limit` is over. Blocks.
 template <typename Service, typename Message>
 absl::Status Follow(const std::function<absl::StatusOr<Connection>()>& dial,
                     const std::function<std::unique_ptr<grpc::ClientReader<Message>>(
                         typename Service::Stub&, grpc::ClientContext*)>& open,
                     const WaitLimit& limit,
-                    const std::function<absl::StatusOr<bool>(const Message&)>& on_message) {
+                    const std::function<absl::StatusOr<bool>(const Message&)>& on_message,
+                    const std::function<void(const absl::Status&)>& on_away = nullptr) {
   base::Backoff backoff(std::chrono::milliseconds(200), std::chrono::seconds(2));
   bool reached = false;
+  bool away = false;
   while (true) {
     absl::Status broken;
     if (const absl::StatusOr<Connection> connection = dial(); connection.ok()) {
@@ -52,6 +55,7 @@ absl::Status Follow(const std::function<absl::StatusOr<Connection>()>& dial,
       Message message;
       while (reader->Read(&message)) {
         reached = true;
+        away = false;
         backoff.Reset();
         const absl::StatusOr<bool> done = on_message(message);
         if (done.ok() && !*done) continue;
@@ -71,6 +75,7 @@ absl::Status Follow(const std::function<absl::StatusOr<Connection>()>& dial,
       return absl::DeadlineExceededError("");
     }
     if (!reached || (!absl::IsUnavailable(broken) && !absl::IsCancelled(broken))) return broken;
+    if (!std::exchange(away, true) && on_away) on_away(broken);
     const base::Duration pause = backoff.Next();
     base::WaitFor({}, left ? std::min(pause, *left) : pause);
   }

@@ -11,6 +11,19 @@ using Stub = v1::AdminService::Stub;
 using base::Concat;
 using Target = std::shared_ptr<HostTarget>;
 
+absl::Status ListGalleries(Program& program, const HostTarget& target, const std::string& studio) {
+  return PrintListOfStudio(
+      program, target, &Stub::ListStudioGalleries, studio,
+      &v1::ListStudioGalleriesResponse::galleries,
+      Table({"GALLERY", "TITLE", ">PHOTOS", "CHANGED"}),
+      [](const v1::Gallery& gallery) {
+        return std::vector<std::string>{LastId(gallery.name()), gallery.title(),
+                                        std::to_string(gallery.photo_count()),
+                                        LocalTime(gallery.update_time())};
+      },
+      "no device of this studio has sent a photo yet");
+}
+
 absl::Status ListStudioLabs(Program& program, const HostTarget& target, const std::string& studio) {
   const auto client = DialHost(program, target);
   if (!client.ok()) return client.status();
@@ -67,11 +80,6 @@ absl::Status CancelOrder(Program& program, const HostTarget& target, const std::
       [&](const v1::Order& order) { SayState(program.output, order); }, request);
 }
 
-absl::Status ReleaseOrder(Program& program, const HostTarget& target, const std::string& text) {
-  return CallNamed(program, target, &Stub::ReleaseOrder, kOrderPattern, text, "an order",
-                   [&](const v1::Order& order) { SayState(program.output, order); });
-}
-
 void PrintUsage(Output& output, const v1::Usage& usage) {
   if (output.json()) {
     output.Json(usage);
@@ -99,6 +107,11 @@ absl::Status ShowUsage(Program& program, const HostTarget& target, const std::st
 
 void AddOrderVerbs(CLI::App& group, Program& program, const Target& target) {
   auto studio = std::make_shared<std::string>();
+  AddVerb(group, program, "galleries", "List the galleries that a studio has sent",
+          "proofline host galleries demo",
+          [&program, target, studio] { return ListGalleries(program, *target, *studio); })
+      ->add_option("studio", *studio, "The studio's identifier")
+      ->required();
   AddVerb(group, program, "labs", "List the labs that a studio works with, and what they make",
           "proofline host labs demo",
           [&program, target, studio] { return ListStudioLabs(program, *target, *studio); })
@@ -128,10 +141,6 @@ void AddOrderVerbs(CLI::App& group, Program& program, const Target& target) {
                              });
   cancel->add_option("order", *order, kOrderHelp)->required();
   cancel->add_option("--message", *message, "Why; the customer reads it");
-  AddVerb(group, program, "release", "Let a held order go on", "proofline host release demo/01hx5z",
-          [&program, target, order] { return ReleaseOrder(program, *target, *order); })
-      ->add_option("order", *order, kOrderHelp)
-      ->required();
 }
 
 }  // namespace

@@ -47,12 +47,42 @@ void PrintCustomer(Output& output, const v1::Customer& customer) {
        customer.has_last_sign_in_time() ? LocalTime(customer.last_sign_in_time()) : "never"}});
 }
 
+// The gallery of a studio that `text` means: by name, identifier or title. What has the form of an
+// identifier need not be there yet.
+absl::StatusOr<std::string> FindGallery(const HostClient& client, const std::string& studio,
+                                        const std::string& text) {
+  std::vector<std::string> titled;
+  v1::ListStudioGalleriesRequest request;
+  request.set_parent(Concat("studios/", studio));
+  request.set_page_size(kHostPageSize);
+  const absl::Status listed = client.ForEachPage(
+      &Stub::ListStudioGalleries, request, [&](const v1::ListStudioGalleriesResponse& page) {
+        for (const v1::Gallery& gallery : page.galleries()) {
+          if (gallery.title() == text) titled.push_back(gallery.name());
+        }
+      });
+  if (!listed.ok()) return listed;
+  if (titled.size() == 1) return titled.front();
+  if (titled.size() > 1) {
+    return UsageError(Concat("more than one gallery has the title \"", text, "\"; write one of ",
+                             LastId(titled[0]), ", ", LastId(titled[1])));
+  }
+  return absl::NotFoundError(Concat("the studio ", studio, " has sent no gallery with the title \"",
+                                    text, "\"; see: proofline host galleries ", studio));
+}
+
 // What the flags share, of the studio with this identifier.
-absl::Status ReadShare(const CustomerFlags& flags, const std::string& studio, v1::Share& share) {
+absl::Status ReadShare(const HostClient& client, const CustomerFlags& flags,
+                       const std::string& studio, v1::Share& share) {
   for (const std::string& text : flags.galleries) {
-    const auto name = RequireName(kGalleryPattern, text, "a gallery", {studio});
-    if (!name.ok()) return name.status();
-    share.add_galleries(*name);
+    const auto name = ExpandName(kGalleryPattern, text, {studio});
+    if (name) {
+      share.add_galleries(*name);
+      continue;
+    }
+    const absl::StatusOr<std::string> found = FindGallery(client, studio, text);
+    if (!found.ok()) return found.status();
+    share.add_galleries(*found);
   }
   for (const std::string& text : flags.photos) {
     const auto name = RequireName(kPhotoPattern, text, "a photo", {studio});
@@ -76,15 +106,15 @@ absl::Status Create(Program& program, const HostTarget& target, const CustomerFl
   v1::Customer& customer = *request.mutable_customer();
   if (flags.name) customer.set_display_name(*flags.name);
   customer.set_identifier(flags.identifier);
-  absl::Status status = ReadShare(flags, LastId(*parent), *customer.mutable_share());
+  const auto client = DialHost(program, target);
+  if (!client.ok()) return client.status();
+  absl::Status status = ReadShare(*client, flags, LastId(*parent), *customer.mutable_share());
   if (!status.ok()) return status;
   if (!flags.expires.empty()) {
     const auto time = ParseTime(flags.expires);
     if (!time.ok()) return time.status();
     *customer.mutable_expire_time() = *time;
   }
-  const auto client = DialHost(program, target);
-  if (!client.ok()) return client.status();
   const auto created = client->Call(&Stub::CreateCustomer, request);
   if (!created.ok()) return created.status();
   if (program.output.json()) {
@@ -137,7 +167,7 @@ absl::Status Update(Program& program, const HostTarget& target, const CustomerFl
     request.mutable_update_mask()->add_paths("display_name");
   }
   if (flags.has_share()) {
-    absl::Status status = ReadShare(flags, StudioOf(*name), *customer.mutable_share());
+    absl::Status status = ReadShare(*client, flags, StudioOf(*name), *customer.mutable_share());
     if (!status.ok()) return status;
     request.mutable_update_mask()->add_paths("share");
   }
@@ -163,7 +193,7 @@ absl::Status Update(Program& program, const HostTarget& target, const CustomerFl
 void AddCustomerFlags(CLI::App& verb, CustomerFlags& flags) {
   verb.add_option("--name", flags.name, "What the studio calls the customer");
   verb.add_option("--gallery", flags.galleries,
-                  "Share this gallery (identifier or full name), once for each")
+                  "Share this gallery (title, identifier or full name), once for each")
       ->allow_extra_args(false);
   verb.add_option("--photo", flags.photos,
                   "Share this photo (GALLERY/PHOTO or full name), once for each")

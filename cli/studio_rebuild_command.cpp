@@ -74,6 +74,11 @@ absl::Status Rebuild(Program& program, const StudioTarget& target, bool yes) {
     done += Concat("; ", response.missing_photos(),
                    " that the host has are missing here: proofline studio list --only missing");
   }
+  if (response.taken_over_photos() > 0 || response.taken_over_customers() > 0) {
+    done += Concat("; what people had said about ", response.taken_over_photos(), " photos and ",
+                   response.taken_over_customers(),
+                   " customers was newer at the host and is taken over");
+  }
   program.output.Done(response, done);
   return absl::OkStatus();
 }

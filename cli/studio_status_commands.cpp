@@ -34,6 +34,14 @@ std::string Brief(const Status& status) {
   return text;
 }
 
+std::string CatalogText(const Status& status) {
+  if (!status.has_taken_over_time()) return status.catalog_message();
+  return Concat(status.catalog_message(), status.catalog_message().empty() ? "" : "; ",
+                "what people had said about ", status.taken_over_photos(), " photos and ",
+                status.taken_over_customers(), " customers was taken over from the host on ",
+                LocalTime(status.taken_over_time()));
+}
+
 void PrintStatus(Output& output, const Status& status) {
   if (output.json()) {
     output.Json(status);
@@ -47,7 +55,7 @@ void PrintStatus(Output& output, const Status& status) {
                  {"work", status.paused()                    ? std::string("paused")
                           : status.resting_message().empty() ? std::string("running")
                                                              : status.resting_message()},
-                 {"catalog", status.catalog_message()},
+                 {"catalog", CatalogText(status)},
                  {"settling", std::to_string(status.settling())},
                  {"waiting", std::to_string(status.waiting())},
                  {"rendered", std::to_string(status.rendered())},
@@ -67,14 +75,23 @@ void PrintStatus(Output& output, const Status& status) {
   output.Print(facts);
 }
 
-absl::Status FollowStatus(Program& program, const StudioTarget& target,
+absl::Status FollowStatus(Program& program, const StudioTarget& target, Progress& progress,
                           const std::function<absl::StatusOr<bool>(const Status&)>& on_status) {
   return Follow<Service, Status>(
       [&] { return DialControl(kStudioDaemon, target.state, program.call_timeout()); },
       [](Service::Stub& stub, grpc::ClientContext* context) {
         return stub.WatchStudioStatus(context, v1::WatchStudioStatusRequest());
       },
-      program.wait_limit(), on_status);
+      program.wait_limit(), on_status,
+      [&](const absl::Status& why) {
+        const std::string text =
+            Concat("the studio daemon is away (", base::ToStd(why.message()), "); waiting for it");
+        if (program.output.shows_progress()) {
+          progress.Show(text);
+        } else {
+          program.output.Note(text);
+        }
+      });
 }
 
 // Paces of what is under way, for one who watches.
@@ -122,7 +139,7 @@ class Live {
 absl::Status WatchStatus(Program& program, const StudioTarget& target) {
   Live live;
   Progress progress(program.output);
-  const absl::Status watched = FollowStatus(program, target, [&](const Status& status) {
+  const absl::Status watched = FollowStatus(program, target, progress, [&](const Status& status) {
     const std::string text =
         live.Take(status, program.output.shows_progress() ? TerminalColumns() : 0);
     if (program.output.json()) {
@@ -152,7 +169,7 @@ absl::Status Wait(Program& program, const StudioTarget& target, const WaitFlags&
   const bool idle = flags.idle || flags.published < 0;
   Progress progress(program.output);
   std::string last = "the daemon has said nothing";
-  const absl::Status waited = FollowStatus(program, target, [&](const Status& status) {
+  const absl::Status waited = FollowStatus(program, target, progress, [&](const Status& status) {
     last = Brief(status);
     progress.Show(last);
     const bool is_idle = status.settling() + status.waiting() + status.rendered() == 0;

@@ -7,6 +7,7 @@
 
 #include "daemon/catalog_keys.h"
 #include "daemon/catalog_place.h"
+#include "daemon/said.h"
 #include "lib/base/check.h"
 #include "lib/base/id.h"
 #include "lib/base/kill_point.h"
@@ -336,6 +337,7 @@ absl::StatusOr<record::Photo> Catalog::UpdateIn(
   changed = ExactBytes(photo) != ExactBytes(*stored);
   if (!changed) return photo;
 
+  NoteSaid(*stored, NowMs(), photo);
   Touch(photo);
   const bool edit_changed = photo.edit().SerializeAsString() != stored->edit().SerializeAsString();
   const bool rendered = photo.state() == pb::LOCAL_PHOTO_STATE_RENDERED ||

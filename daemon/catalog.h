@@ -273,6 +273,9 @@ class Catalog {
   // the same photos again changes nothing. Only while ASKING.
   absl::Status RememberPhotos(const google::protobuf::RepeatedPtrField<v1::Photo>& photos,
                               const google::protobuf::RepeatedPtrField<v1::Gallery>& galleries);
+  // The same for customers that this device has brought to the host, without what they type.
+  absl::Status RememberCustomers(const google::protobuf::RepeatedPtrField<v1::Customer>& customers);
+  TakenOver taken_over() const;
   // The host has said everything: it has this many photos.
   absl::Status FinishRemembering(std::int64_t known_photos);
   // Everything in the folders has been looked at: the catalog is whole.
@@ -435,6 +438,7 @@ class Catalog {
   absl::Status LookAgainAtUnread();
   absl::Status ReopenSome(const std::vector<std::string>& ids);
   absl::Status PutCatalogRecord(const record::Catalog& catalog);
+  absl::Status CommitTakenOver(CatalogTransaction& transaction, const record::Catalog& before);
   absl::Status Remember(CatalogTransaction& transaction, const v1::Photo& told,
                         const std::string& gallery_title,
                         std::map<std::string, std::string>& renamed);
@@ -455,6 +459,7 @@ class Catalog {
   absl::Status TakeLaterMetadata(CatalogTransaction& transaction, record::Photo& photo) const;
   absl::Status StoreCustomer(CatalogTransaction& transaction, const record::Customer& customer);
   void QueueCustomer(record::Customer& customer);
+  absl::StatusOr<bool> RememberCustomer(CatalogTransaction& transaction, const v1::Customer& told);
   absl::StatusOr<PendingPublish> PendingCustomer(std::int64_t sequence,
                                                  const std::string& id) const;
   absl::Status AcknowledgeCustomer(CatalogTransaction& transaction, const std::string& id,

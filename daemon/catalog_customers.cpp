@@ -1,10 +1,13 @@
 // Customers in the catalog, and their way to the host.
 #include <spdlog/spdlog.h>
 
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "daemon/catalog.h"
 #include "daemon/catalog_keys.h"
+#include "lib/base/digest.h"
 #include "lib/base/kill_point.h"
 #include "lib/base/text.h"
 #include "lib/base/typed_code.h"
@@ -31,6 +34,10 @@ absl::StatusOr<record::Customer> ParseCustomer(std::string_view bytes) {
 std::string IdOf(const record::Customer& customer) {
   const std::string& name = customer.customer().name();
   return name.substr(name.rfind('/') + 1);
+}
+
+bool IsLater(const google::protobuf::Timestamp& a, const google::protobuf::Timestamp& b) {
+  return std::pair(a.seconds(), a.nanos()) > std::pair(b.seconds(), b.nanos());
 }
 
 std::string KeyOf(Key kind, std::string_view key) {
@@ -69,7 +76,30 @@ absl::StatusOr<std::optional<record::Customer>> CustomerChanges::Find(Key kind,
   return Get(**id);
 }
 
+std::string SubjectKeyOf(const pb::Share& share) {
+  if (!share.galleries().empty() || !share.photos().empty() || share.matches().empty()) return "";
+  std::set<std::string> galleries;
+  for (const pb::MetadataMatch& match : share.matches()) {
+    if (match.field() != "subject" || match.value() != share.matches(0).value()) return "";
+    if (!match.gallery().empty()) galleries.insert(match.gallery());
+  }
+  kv::KeyBuilder key;
+  key.Text(share.matches(0).value());
+  for (const std::string& gallery : galleries) key.Text(gallery);
+  return std::string(base::Sha256Of(key.str()).bytes());
+}
+
 absl::Status CustomerChanges::Store(record::Customer customer) {
+  google::protobuf::Timestamp& said = *customer.mutable_customer()->mutable_update_time();
+  const google::protobuf::Timestamp now = Now();
+  if (IsLater(now, said)) {
+    said = now;
+  } else if (said.nanos() < 999'999'999) {
+    said.set_nanos(said.nanos() + 1);  // the clock was set back
+  } else {
+    said.set_seconds(said.seconds() + 1);
+    said.set_nanos(0);
+  }
   catalog_.QueueCustomer(customer);
   return catalog_.StoreCustomer(transaction_, customer);
 }
@@ -197,6 +227,48 @@ absl::Status Catalog::AcknowledgeCustomer(CatalogTransaction& transaction, const
     spdlog::warn("the host refused the customer {}: {}", id, refusal->message);
   }
   return StoreCustomer(transaction, *customer);
+}
+
+absl::StatusOr<bool> Catalog::RememberCustomer(CatalogTransaction& transaction,
+                                               const pb::Customer& told) {
+  const auto ids = rpc::ParseResourceName("studios/*/customers/*", told.name());
+  if (!ids.has_value() || ids->at(0) != options_.device.studio) {
+    return absl::InternalError(base::Concat("the host named a customer \"",
+                                            Readable(told.name(), 200),
+                                            "\", which is no name; look at the host's log"));
+  }
+  CustomerChanges changes(*this, transaction);
+  absl::StatusOr<std::optional<record::Customer>> known = changes.Get(ids->at(1));
+  if (!known.ok()) return known.status();
+  record::Customer record = known->value_or(record::Customer());
+  pb::Customer& customer = *record.mutable_customer();
+  if (known->has_value() && !IsLater(told.update_time(), customer.update_time())) return false;
+  customer.set_name(told.name());
+  customer.set_display_name(told.display_name());
+  *customer.mutable_share() = told.share();
+  customer.set_revoked(customer.revoked() || told.revoked());
+  customer.clear_expire_time();
+  if (told.has_expire_time()) *customer.mutable_expire_time() = told.expire_time();
+  *customer.mutable_update_time() = told.update_time();
+  if (!known->has_value()) {
+    *customer.mutable_create_time() = told.create_time();
+    record.set_state(pb::LOCAL_CUSTOMER_STATE_AT_HOST);
+    // The host had it before the first change that this catalog told it of.
+    record.set_published_sequence(1);
+    record.set_state_message(
+        "it was taken over from the host, which does not know what the customer types: the "
+        "identifier that was given out works as before");
+  }
+  record.clear_subject_key();
+  const std::string subject_key = customer.revoked() ? "" : SubjectKeyOf(customer.share());
+  if (!subject_key.empty()) {
+    const auto other = changes.Find(Key::kSubject, subject_key);
+    if (!other.ok()) return other.status();
+    const bool is_free = !other->has_value() || IdOf(**other) == ids->at(1);
+    if (is_free) record.set_subject_key(subject_key);
+  }
+  if (absl::Status stored = StoreCustomer(transaction, record); !stored.ok()) return stored;
+  return true;
 }
 
 absl::Status Catalog::RequeueCustomer(CatalogTransaction& transaction, const std::string& id) {

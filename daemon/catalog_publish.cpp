@@ -369,6 +369,7 @@ absl::Status Catalog::HostOpened(std::int64_t last_sequence,
     const std::lock_guard lock(mutex_);
     record::Catalog asking = catalog_;
     asking.set_phase(record::CATALOG_PHASE_ASKING);
+    ForgetTakenOver(asking);
     status = PutCatalogRecord(asking);
     return !status.ok() ? status
                         : absl::FailedPreconditionError(

@@ -7,6 +7,7 @@
 #include "daemon/catalog.h"
 #include "daemon/catalog_keys.h"
 #include "daemon/catalog_place.h"
+#include "daemon/said.h"
 #include "lib/base/check.h"
 #include "lib/base/id.h"
 #include "lib/base/kill_point.h"
@@ -75,6 +76,7 @@ absl::Status Catalog::BeginRebuild(const std::filesystem::path& copy) {
     anew.set_catalog_id(base::NewId());
     anew.set_phase(record::CATALOG_PHASE_REOPENING);
     anew.set_reopened(true);
+    ForgetTakenOver(anew);
     const std::int64_t heard = totals_.host_sequence();
     totals_.set_host_sequence(0);
     if (absl::Status status = PutCatalogRecord(anew); !status.ok()) {
@@ -141,22 +143,65 @@ absl::Status Catalog::RememberPhotos(
                   "the host is asked for photos only once");
   CatalogTransaction transaction(database_);
   std::map<std::string, std::string> renamed;
+  const record::Catalog before = catalog_;
+  absl::Status status;
   for (const pb::Photo& told : photos) {
     const std::string gallery = GalleryIdOf(told);
-    if (gallery.empty()) {
-      return absl::InternalError(base::Concat("the host named a photo \"",
-                                              Readable(told.name(), 200),
-                                              "\", which is no name; look at the host's log"));
-    }
-    absl::Status status = Remember(transaction, told, titles[gallery], renamed);
-    if (!status.ok()) return status;
+    status = gallery.empty() ? absl::InternalError(base::Concat(
+                                   "the host named a photo \"", Readable(told.name(), 200),
+                                   "\", which is no name; look at the host's log"))
+                             : Remember(transaction, told, titles[gallery], renamed);
+    if (!status.ok()) break;
   }
-  absl::Status status = RenameInCustomers(transaction, renamed);
-  if (!status.ok()) return status;
-  PutTotals(transaction);
-  status = Commit(transaction);
-  if (status.ok()) base::KillPoint("studio.rebuild.remembered");
+  if (status.ok()) status = RenameInCustomers(transaction, renamed);
+  if (status.ok()) status = CommitTakenOver(transaction, before);
+  if (status.ok()) {
+    base::KillPoint("studio.rebuild.remembered");
+  } else {
+    catalog_ = before;
+  }
   return status;
+}
+
+absl::Status Catalog::CommitTakenOver(CatalogTransaction& transaction,
+                                      const record::Catalog& before) {
+  if (ExactBytes(catalog_) != ExactBytes(before)) {
+    *catalog_.mutable_taken_over_time() = NowMessage();
+    transaction.Put(keys::kMeta, keys::CatalogRecord(), catalog_.SerializeAsString());
+  }
+  PutTotals(transaction);
+  return Commit(transaction);
+}
+
+absl::Status Catalog::RememberCustomers(
+    const google::protobuf::RepeatedPtrField<pb::Customer>& customers) {
+  const std::lock_guard lock(mutex_);
+  PROOFLINE_CHECK(catalog_.phase() == record::CATALOG_PHASE_ASKING,
+                  "the host is asked for customers only once");
+  CatalogTransaction transaction(database_);
+  const record::Catalog before = catalog_;
+  absl::Status status;
+  for (const pb::Customer& told : customers) {
+    const absl::StatusOr<bool> taken = RememberCustomer(transaction, told);
+    status = taken.status();
+    if (!status.ok()) break;
+    if (*taken) catalog_.set_taken_over_customers(catalog_.taken_over_customers() + 1);
+  }
+  if (status.ok()) status = CommitTakenOver(transaction, before);
+  if (!status.ok()) catalog_ = before;
+  return status;
+}
+
+TakenOver Catalog::taken_over() const {
+  const std::lock_guard lock(mutex_);
+  return {catalog_.taken_over_photos(), catalog_.taken_over_customers(),
+          catalog_.taken_over_time()};
+}
+
+void ForgetTakenOver(record::Catalog& catalog) {
+  catalog.clear_taken_over_photos();
+  catalog.clear_taken_over_customers();
+  catalog.clear_taken_over_time();
 }
 
 absl::Status Catalog::Remember(CatalogTransaction& transaction, const pb::Photo& told,
@@ -195,6 +240,19 @@ void Catalog::TakeForChosen(record::Photo& photo) {
 void Catalog::TakeToldAbout(const pb::Photo& told, record::Photo& photo) {
   photo.set_published_sequence(std::max(photo.published_sequence(), kBeforeFirst));
   photo.set_withdrawn(false);
+  const TakenSaid taken = TakeNewerSaid(told, photo);
+  if (taken.any()) {
+    catalog_.set_taken_over_photos(catalog_.taken_over_photos() + 1);
+    Touch(photo);
+  }
+  if (taken.edit) {
+    // The renditions of that edit are the host's; they are made here to be compared.
+    *photo.mutable_renditions() = told.renditions();
+    photo.set_with_renditions(false);
+    photo.set_stale(true);
+    Requeue(photo);
+    return;
+  }
   if (HasBeenMade(photo)) {
     photo.set_with_renditions(!SameRenditions(photo, told));
     return;
@@ -213,8 +271,12 @@ absl::Status Catalog::AdoptId(CatalogTransaction& transaction, const pb::Photo& 
                               const record::Photo& before) {
   record::Photo photo = before;
   photo.set_id(NameOf(told.name()));
+  if (TakeNewerSaid(told, photo).any()) {
+    catalog_.set_taken_over_photos(catalog_.taken_over_photos() + 1);
+  }
   KeepDifferences(told.metadata(), photo);
-  if (!photo.has_edit() && told.has_edit()) *photo.mutable_edit() = told.edit();
+  const bool edit_was_said = photo.said_ms().contains("edit");
+  if (!photo.has_edit() && told.has_edit() && !edit_was_said) *photo.mutable_edit() = told.edit();
   *photo.mutable_create_time() = told.create_time();
   photo.set_released(true);
   TakeForChosen(photo);
@@ -276,6 +338,11 @@ absl::Status Catalog::AddToldPhoto(CatalogTransaction& transaction, const pb::Ph
   *photo.mutable_from_file() = told.metadata();
   photo.set_from_host(true);
   if (told.has_edit()) *photo.mutable_edit() = told.edit();
+  // What people said stays so, also where the file happens to say the same.
+  TakeNewerSaid(told, photo);
+  if (!told.said_times().empty()) {
+    catalog_.set_taken_over_photos(catalog_.taken_over_photos() + 1);
+  }
   *photo.mutable_renditions() = told.renditions();
   photo.set_state(pb::LOCAL_PHOTO_STATE_PUBLISHED);
   photo.set_published_sequence(kBeforeFirst);
@@ -371,6 +438,8 @@ absl::StatusOr<RebuildResult> Catalog::FinishSearch() {
   });
   if (!status.ok()) return status;
   const std::lock_guard lock(mutex_);
+  result.taken_over_photos = catalog_.taken_over_photos();
+  result.taken_over_customers = catalog_.taken_over_customers();
   result.known_photos = std::max<std::int64_t>(catalog_.known_photos() - result.missing_photos, 0);
   record::Catalog whole = catalog_;
   whole.set_phase(record::CATALOG_PHASE_WHOLE);

@@ -109,6 +109,22 @@ struct RebuildResult {
   std::int64_t known_photos = 0;
   // The host has them, and their originals are not there.
   std::int64_t missing_photos = 0;
+  // The host knew something newer about them that people had said.
+  std::int64_t taken_over_photos = 0;
+  std::int64_t taken_over_customers = 0;
 };
+
+// The key under which the customer of one subject in one set of galleries is found; empty for
+// other shares.
+std::string SubjectKeyOf(const v1::Share& share);
+
+// What the host knew better than the catalog when it was last asked.
+struct TakenOver {
+  std::int64_t photos = 0;
+  std::int64_t customers = 0;
+  google::protobuf::Timestamp time;
+};
+
+void ForgetTakenOver(record::Catalog& catalog);
 
 }  // namespace proofline::studio

@@ -81,6 +81,12 @@ pb::GetStudioStatusResponse ControlService::Status() const {
   status.set_paused(counts.paused);
   if (parts_.resting) status.set_resting_message(parts_.resting());
   if (parts_.rebuild != nullptr) status.set_catalog_message(parts_.rebuild->message());
+  const TakenOver taken = parts_.catalog.taken_over();
+  if (taken.photos > 0 || taken.customers > 0) {
+    status.set_taken_over_photos(taken.photos);
+    status.set_taken_over_customers(taken.customers);
+    *status.mutable_taken_over_time() = taken.time;
+  }
   for (const FolderWatcher::RootState& root : parts_.watcher.roots()) {
     pb::WatchedFolder& folder = *status.add_folders();
     folder.set_path(Readable(root.path));
@@ -342,6 +348,8 @@ grpc::ServerUnaryReactor* ControlService::RebuildCatalog(
         answer.set_photos(result->photos);
         answer.set_known_photos(result->known_photos);
         answer.set_missing_photos(result->missing_photos);
+        answer.set_taken_over_photos(result->taken_over_photos);
+        answer.set_taken_over_customers(result->taken_over_customers);
         return answer;
       });
 }

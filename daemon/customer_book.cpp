@@ -7,7 +7,6 @@
 #include "lib/base/id.h"
 #include "lib/base/text.h"
 #include "lib/base/typed_code.h"
-#include "lib/kv/key.h"
 #include "lib/rpc/resource_name.h"
 #include "lib/rpc/status.h"
 
@@ -43,14 +42,6 @@ bool IsMatchField(const std::string& field) {
   return field == "subject" || field == "event" || field == "keywords" ||
          field == "customer_reference" ||
          (field.starts_with(kFreeField) && field.size() > kFreeField.size());
-}
-
-// One key for one subject in one set of galleries.
-std::string SubjectKey(const std::string& subject, const std::vector<std::string>& galleries) {
-  kv::KeyBuilder key;
-  key.Text(subject);
-  for (const std::string& gallery : galleries) key.Text(gallery);
-  return std::string(base::Sha256Of(key.str()).bytes());
 }
 
 // An identifier that no customer here has.
@@ -212,7 +203,7 @@ absl::StatusOr<pb::ShareBySubjectResponse> CustomerBook::ShareSubjects(
     for (const std::string& gallery : galleries) add(gallery);
     if (request.has_expire_time()) *customer.mutable_expire_time() = request.expire_time();
     if (absl::Status good = CheckCustomer(customer); !good.ok()) return good;
-    record.set_subject_key(SubjectKey(subject.subject(), galleries));
+    record.set_subject_key(SubjectKeyOf(customer.share()));
     wanted.push_back(std::move(record));
   }
   pb::ShareBySubjectResponse response;

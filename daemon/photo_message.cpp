@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "daemon/catalog_transaction.h"
 #include "daemon/file_stamp.h"
+#include "daemon/said.h"
 #include "lib/base/text.h"
 #include "lib/imaging/edit_message.h"
 #include "lib/rpc/status.h"
@@ -171,6 +172,16 @@ absl::Status SetMetadataField(const pb::Metadata& values, std::string_view name,
 
 }  // namespace
 
+bool IsEnterable(std::string_view name) {
+  return std::any_of(kEditable.begin(), kEditable.end(),
+                     [&](const TextLimit& limit) { return limit.field == name; });
+}
+
+void CopyMetadataField(const pb::Metadata& from, const std::string& name, pb::Metadata& to) {
+  const FieldDescriptor* field = pb::Metadata::descriptor()->FindFieldByName(name);
+  if (field != nullptr) CopyField(from, field, to);
+}
+
 std::string DeviceName::ToString() const {
   return base::Concat("studios/", studio, "/devices/", device);
 }
@@ -240,6 +251,10 @@ void TakeEntered(const record::Photo& from, record::Photo& into) {
     CopyField(from.entered(), field, *into.mutable_entered());
     auto& fields = *into.mutable_entered_fields();
     if (std::find(fields.begin(), fields.end(), name) == fields.end()) *fields.Add() = name;
+    for (const auto& [said, ms] : from.said_ms()) {
+      const bool is_it = said == name || (name == "fields" && absl::StartsWith(said, "fields."));
+      if (is_it) (*into.mutable_said_ms())[said] = ms;
+    }
   }
 }
 
@@ -279,6 +294,7 @@ pb::Photo PhotoMessage(const DeviceName& device, const record::Photo& photo) {
   message.set_etag(base::Concat(photo.revision()));
   message.set_edited_width_px(photo.edited_width_px());
   message.set_edited_height_px(photo.edited_height_px());
+  TellSaid(photo, message);
   return message;
 }
 

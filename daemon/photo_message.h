@@ -26,6 +26,11 @@ v1::Metadata MetadataFromFacts(const imaging::ImageFacts& facts);
 // What the file says, with what people entered in its place.
 v1::Metadata MergedMetadata(const record::Photo& photo);
 
+// Whether people can enter the field of metadata with this name.
+bool IsEnterable(std::string_view name);
+// Makes one field of `to` what it is in `from`.
+void CopyMetadataField(const v1::Metadata& from, const std::string& name, v1::Metadata& to);
+
 // The fields that people can enter and in which `known` differs from what the file says become
 // entered fields, unless they are already.
 void KeepDifferences(const v1::Metadata& known, record::Photo& photo);

@@ -106,6 +106,12 @@ void Rebuild::EndRound() {
       "the catalog is whole: {} photos, {} of them known to the host; {} that the host has "
       "are missing here",
       result->photos, result->known_photos, result->missing_photos);
+  if (result->taken_over_photos > 0 || result->taken_over_customers > 0) {
+    spdlog::info(
+        "what people had said about {} photos and {} customers was newer at the host and is taken "
+        "over",
+        result->taken_over_photos, result->taken_over_customers);
+  }
   {
     const std::lock_guard lock(mutex_);
     last_ = *result;

@@ -1,4 +1,4 @@
-// Customers, labs and orders for the administrator.
+// Galleries, customers, labs and orders for the administrator.
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -25,6 +25,27 @@ absl::Status CheckCustomer(const pb::Customer& customer, std::string_view studio
 }
 
 }  // namespace
+
+AdminService::Unary* AdminService::ListStudioGalleries(
+    Context* context, const pb::ListStudioGalleriesRequest* request,
+    pb::ListStudioGalleriesResponse* response) {
+  return rpc::AnswerOn(parts_.executor, context, response,
+                       [this, request]() -> Answer<pb::ListStudioGalleriesResponse> {
+                         const auto parent = ReadName("studios/*", request->parent());
+                         if (!parent.ok()) return parent.status();
+                         const auto range = ReadRange(*request, kDefaultPage);
+                         if (!range.ok()) return range.status();
+                         auto page =
+                             parts_.store.ListGalleries(parent->at(0), range->after, range->limit);
+                         if (!page.ok()) return page.status();
+                         pb::ListStudioGalleriesResponse answer;
+                         for (pb::Gallery& one : page->items) {
+                           *answer.add_galleries() = std::move(one);
+                         }
+                         answer.set_next_page_token(NextToken(*request, page->next));
+                         return answer;
+                       });
+}
 
 AdminService::Unary* AdminService::CreateCustomer(Context* context,
                                                   const pb::CreateCustomerRequest* request,

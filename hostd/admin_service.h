@@ -45,6 +45,9 @@ class AdminService final : public proofline::v1::AdminService::CallbackService {
                      proofline::v1::ListDevicesResponse* response) override;
   Unary* RevokeDevice(Context* context, const proofline::v1::RevokeDeviceRequest* request,
                       proofline::v1::Device* response) override;
+  Unary* ListStudioGalleries(Context* context,
+                             const proofline::v1::ListStudioGalleriesRequest* request,
+                             proofline::v1::ListStudioGalleriesResponse* response) override;
   Unary* CreateCustomer(Context* context, const proofline::v1::CreateCustomerRequest* request,
                         proofline::v1::Customer* response) override;
   Unary* GetCustomer(Context* context, const proofline::v1::GetCustomerRequest* request,

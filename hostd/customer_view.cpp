@@ -12,6 +12,10 @@ namespace pb = proofline::v1;
 
 namespace {
 
+// Photos of a gallery that are read for every page of it, to be sorted; of more the gallery is gone
+// through, page by page.
+constexpr std::size_t kMostSorted = 500;
+
 // Whether a match of a share reaches into the gallery with this id.
 bool IsWithin(const pb::MetadataMatch& match, std::string_view gallery) {
   return match.gallery().empty() || LastPart(match.gallery()) == gallery;
@@ -27,6 +31,7 @@ absl::StatusOr<std::optional<pb::Photo>> CustomerView::FindPhoto(std::string_vie
   const bool is_visible =
       photo->has_value() && (*photo)->name() == name && Opens(caller_.record.share(), **photo);
   if (!is_visible) return std::optional<pb::Photo>();
+  (*photo)->clear_said_times();
   return photo;
 }
 
@@ -34,6 +39,19 @@ bool CustomerView::SharesWhole(std::string_view gallery) const {
   const auto& galleries = caller_.record.share().galleries();
   return std::any_of(galleries.begin(), galleries.end(),
                      [&](const std::string& name) { return LastPart(name) == gallery; });
+}
+
+absl::StatusOr<const CustomerView::Named*> CustomerView::NamedPhotos() const {
+  if (!named_.has_value()) {
+    Named named;
+    for (const std::string& name : caller_.record.share().photos()) {
+      const auto photo = store_.FindPhoto(caller_.studio, LastPart(name));
+      if (!photo.ok()) return photo.status();
+      if (photo->has_value()) named[GalleryIdOf(**photo)].emplace(LastPart(name));
+    }
+    named_ = std::move(named);
+  }
+  return &*named_;
 }
 
 absl::StatusOr<std::vector<std::string>> CustomerView::Galleries() const {
@@ -44,11 +62,9 @@ absl::StatusOr<std::vector<std::string>> CustomerView::Galleries() const {
     if (!gallery.ok()) return gallery.status();
     if (gallery->has_value() && (*gallery)->photo_count() > 0) ids.emplace(LastPart(name));
   }
-  for (const std::string& name : share.photos()) {
-    const auto photo = store_.FindPhoto(caller_.studio, LastPart(name));
-    if (!photo.ok()) return photo.status();
-    if (photo->has_value()) ids.insert(GalleryIdOf(**photo));
-  }
+  const auto named = NamedPhotos();
+  if (!named.ok()) return named.status();
+  for (const auto& [gallery, photos] : **named) ids.insert(gallery);
   for (const pb::MetadataMatch& match : share.matches()) {
     auto matched = store_.MatchedGalleries(caller_.studio, match);
     if (!matched.ok()) return matched.status();
@@ -61,10 +77,10 @@ absl::StatusOr<std::vector<std::string>> CustomerView::Galleries() const {
 
 absl::StatusOr<std::set<std::string>> CustomerView::SinglePhotos(std::string_view gallery) const {
   std::set<std::string> ids;
-  for (const std::string& name : caller_.record.share().photos()) {
-    const auto photo = store_.FindPhoto(caller_.studio, LastPart(name));
-    if (!photo.ok()) return photo.status();
-    if (photo->has_value() && GalleryIdOf(**photo) == gallery) ids.emplace(LastPart(name));
+  const auto named = NamedPhotos();
+  if (!named.ok()) return named.status();
+  if (const auto here = (*named)->find(std::string(gallery)); here != (*named)->end()) {
+    ids = here->second;
   }
   for (const pb::MetadataMatch& match : caller_.record.share().matches()) {
     if (!IsWithin(match, gallery)) continue;
@@ -91,17 +107,30 @@ absl::StatusOr<std::optional<pb::Gallery>> CustomerView::FindGallery(std::string
 absl::StatusOr<Page<pb::Photo>> CustomerView::ListPhotos(
     std::string_view gallery, const google::protobuf::RepeatedPtrField<pb::MetadataMatch>& filter,
     std::string_view after, int limit) const {
-  const auto accept = [&](const pb::Photo& photo) {
-    return Opens(caller_.record.share(), photo) &&
-           std::all_of(filter.begin(), filter.end(), [&](const pb::MetadataMatch& match) {
-             return Matches(photo.metadata(), match);
-           });
+  const auto wanted = [&](const pb::Photo& photo) {
+    return std::all_of(filter.begin(), filter.end(), [&](const pb::MetadataMatch& match) {
+      return Matches(photo.metadata(), match);
+    });
   };
   if (SharesWhole(gallery)) {
-    return store_.ListGalleryPhotos(caller_.studio, gallery, after, limit, {.accept = accept});
+    return store_.ListGalleryPhotos(caller_.studio, gallery, after, limit, {.accept = wanted});
   }
   const auto ids = SinglePhotos(gallery);
   if (!ids.ok()) return ids.status();
+  // What is named one by one is among the ids; what matches may have changed since it was found.
+  const auto named = NamedPhotos();
+  if (!named.ok()) return named.status();
+  const auto named_here = (*named)->find(std::string(gallery));
+  pb::Share matches;
+  *matches.mutable_matches() = caller_.record.share().matches();
+  const auto accept = [&](const pb::Photo& photo) {
+    const bool is_named = named_here != (*named)->end() &&
+                          named_here->second.contains(std::string(LastPart(photo.name())));
+    return (is_named || Opens(matches, photo)) && wanted(photo);
+  };
+  if (ids->size() > kMostSorted) {
+    return store_.ListGalleryPhotos(caller_.studio, gallery, after, limit, {.accept = accept});
+  }
   std::vector<std::pair<std::string, pb::Photo>> found;
   for (const std::string& id : *ids) {
     auto photo = store_.FindPhoto(caller_.studio, id);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <google/protobuf/repeated_field.h>
+#include <map>
 
 #include <optional>
 #include <set>
@@ -37,12 +38,18 @@ class CustomerView {
       std::string_view after, int limit) const;
 
  private:
+  // Ids of the photos that the share names one by one, by the gallery they are in now.
+  using Named = std::map<std::string, std::set<std::string>>;
+
   bool SharesWhole(std::string_view gallery) const;
+  // Reads them all the first time.
+  absl::StatusOr<const Named*> NamedPhotos() const;
   // Ids of the photos that single names and matches open in a gallery.
   absl::StatusOr<std::set<std::string>> SinglePhotos(std::string_view gallery) const;
 
   const Store& store_;
   const CustomerCaller& caller_;
+  mutable std::optional<Named> named_;
 };
 
 }  // namespace proofline::host

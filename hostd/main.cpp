@@ -34,6 +34,10 @@ namespace {
 
 constexpr std::chrono::seconds kGrace{3};
 constexpr std::chrono::seconds kIdle{30};
+// A photo with the largest proof that anybody makes of it; packs of many photos are smaller.
+constexpr int kMaxPublishBytes = 16 << 20;
+// An order of many lines.
+constexpr int kMaxCustomerBytes = 256 << 10;
 
 // Everything from the store to the end of the process.
 absl::Status Run(const HostConfig& config, base::RunningProgram& program) {
@@ -72,13 +76,15 @@ absl::Status Run(const HostConfig& config, base::RunningProgram& program) {
     admin_executor.Stop();
   };
 
-  const auto sync_server =
-      rpc::Server::Start(rpc::ServingOptions(config.serving, config.sync_address, "sync.address"),
-                         {&sync, &enrolment});
+  rpc::ServerOptions sync_options =
+      rpc::ServingOptions(config.serving, config.sync_address, "sync.address");
+  sync_options.max_receive_bytes = kMaxPublishBytes;
+  const auto sync_server = rpc::Server::Start(sync_options, {&sync, &enrolment});
   if (!sync_server.ok()) return sync_server.status();
-  const auto storefront_server = rpc::Server::Start(
-      rpc::ServingOptions(config.serving, config.storefront_address, "storefront.address"),
-      {&storefront});
+  rpc::ServerOptions storefront_options =
+      rpc::ServingOptions(config.serving, config.storefront_address, "storefront.address");
+  storefront_options.max_receive_bytes = kMaxCustomerBytes;
+  const auto storefront_server = rpc::Server::Start(storefront_options, {&storefront});
   if (!storefront_server.ok()) return storefront_server.status();
   const auto control_server = rpc::Server::Start(rpc::ControlOptions(config.state), {&admin});
   if (!control_server.ok()) return control_server.status();
@@ -95,9 +101,24 @@ absl::Status Run(const HostConfig& config, base::RunningProgram& program) {
   spdlog::info("the host serves devices on {} and customers on {}", endpoints["sync"],
                endpoints["storefront"]);
 
-  // A store that answers nobody keeps the watchdog from being fed.
-  program.Serve(
-      {.stuck = [&] { return std::string((*store)->HasIdentifiers().ok() ? "" : "the store"); }});
+  // Once, for stores from before headers were counted.
+  const std::jthread counting([&store](const std::stop_token& stop) {
+    const absl::Status status = (*store)->CountHeaders(stop);
+    if (status.ok() || absl::IsCancelled(status)) return;
+    spdlog::error("JPEG headers cannot be counted, the next start tries again: {}",
+                  base::ToStd(status.message()));
+  });
+
+  // A store that answers nobody, or takes nothing, keeps the watchdog from being fed.
+  const auto stuck = [&]() -> std::string {
+    if (program.IsLate((*store)->oldest_change()) || !(*store)->HasIdentifiers().ok()) {
+      return "the store";
+    }
+    if (program.IsLate(sync_executor.oldest())) return "the work for devices";
+    if (program.IsLate(storefront_executor.oldest())) return "the work for customers";
+    return program.IsLate(feed_executor.oldest()) ? "the feed of orders" : "";
+  };
+  program.Serve({.stuck = stuck});
   streams.FinishAll(absl::UnavailableError("the host is shutting down; connect again in a moment"));
   (*control_server)->Drain(kGrace);
   (*storefront_server)->Drain(kGrace);

@@ -41,7 +41,10 @@ class OrderFeed::Follower : public std::enable_shared_from_this<Follower> {
     absl::StatusOr<rpc::FeedSignal*> signal = feed_.SignalOf(following_.studio);
     if (!signal.ok()) return signal.status();
     signal_ = *signal;
-    if (static_cast<std::uint64_t>(following_.after_revision) > signal_->current()) {
+    const absl::StatusOr<bool> foreign =
+        feed_.store_.IsForeignRevision(following_.studio, following_.after_revision);
+    if (!foreign.ok()) return foreign.status();
+    if (*foreign || static_cast<std::uint64_t>(following_.after_revision) > signal_->current()) {
       return rpc::Error(absl::StatusCode::kOutOfRange,
                         "the feed has not reached this revision: the host knows less than you do; "
                         "follow again from revision 0",

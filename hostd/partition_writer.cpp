@@ -66,11 +66,15 @@ PartitionWriter::PartitionWriter(kv::Database& database, int threads)
 PartitionWriter::~PartitionWriter() { Stop(); }
 
 void PartitionWriter::Submit(std::string_view partition, Change change, Done done) {
+  SubmitWaiting(partition, {std::move(change), std::move(done), absl::OkStatus()});
+}
+
+void PartitionWriter::SubmitWaiting(std::string_view partition, Waiting waiting) {
   {
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
       const auto [at, is_new] = partitions_.try_emplace(std::string(partition));
-      at->second.waiting.push_back({std::move(change), std::move(done), absl::OkStatus()});
+      at->second.waiting.push_back(std::move(waiting));
       if (is_new) {
         ready_.push_back(at->first);
         changed_.notify_one();
@@ -78,16 +82,25 @@ void PartitionWriter::Submit(std::string_view partition, Change change, Done don
       return;
     }
   }
-  done(absl::UnavailableError("the host is shutting down; try again in a moment"));
+  waiting.done(absl::UnavailableError("the host is shutting down; try again in a moment"));
 }
 
-absl::Status PartitionWriter::Run(std::string_view partition, Change change) {
+absl::Status PartitionWriter::RunWaiting(std::string_view partition, Change change, bool alone) {
   // Shared: the callback may still be inside set_value when this thread goes on.
   auto answer = std::make_shared<std::promise<absl::Status>>();
   std::future<absl::Status> outcome = answer->get_future();
-  Submit(partition, std::move(change),
-         [answer](absl::Status status) { answer->set_value(std::move(status)); });
+  SubmitWaiting(partition, {std::move(change),
+                            [answer](absl::Status status) { answer->set_value(std::move(status)); },
+                            absl::OkStatus(), alone});
   return outcome.get();
+}
+
+absl::Status PartitionWriter::Run(std::string_view partition, Change change) {
+  return RunWaiting(partition, std::move(change), /*alone=*/false);
+}
+
+absl::Status PartitionWriter::RunAlone(std::string_view partition, Change change) {
+  return RunWaiting(partition, std::move(change), /*alone=*/true);
 }
 
 void PartitionWriter::Stop() {
@@ -116,10 +129,11 @@ void PartitionWriter::Work() {
   }
 }
 
-std::optional<PartitionWriter::Waiting> PartitionWriter::TakeNext(const std::string& partition) {
+std::optional<PartitionWriter::Waiting> PartitionWriter::TakeNext(const std::string& partition,
+                                                                  bool first) {
   const std::lock_guard lock(mutex_);
   std::deque<Waiting>& waiting = partitions_.find(partition)->second.waiting;
-  if (waiting.empty()) return std::nullopt;
+  if (waiting.empty() || (waiting.front().alone && !first)) return std::nullopt;
   std::optional<Waiting> next(std::move(waiting.front()));
   waiting.pop_front();
   return next;
@@ -129,14 +143,16 @@ void PartitionWriter::RunGroup(const std::string& partition) {
   std::vector<Waiting> group;
   Transaction all(database_);
   while (group.size() < kGroupChanges && all.bytes() < kGroupBytes) {
-    std::optional<Waiting> next = TakeNext(partition);
+    std::optional<Waiting> next = TakeNext(partition, group.empty());
     if (!next.has_value()) break;
     Transaction one(all);
     next->outcome = next->change(one);
     if (next->outcome.ok()) one.Merge();
     // What the change holds on to (the content of a pack) is not needed any more.
     next->change = nullptr;
+    const bool alone = next->alone;
     group.push_back(std::move(*next));
+    if (alone) break;
   }
   if (all.empty()) {
     Answer(partition, std::move(group), absl::OkStatus());

@@ -96,6 +96,12 @@ class PartitionWriter {
   void Submit(std::string_view partition, Change change, Done done);
   // Blocks until the outcome is durable.
   absl::Status Run(std::string_view partition, Change change);
+  // The same for a change that reads the partition from the database itself: when it runs, every
+  // change before it is durable or has failed, and none runs beside it.
+  absl::Status RunAlone(std::string_view partition, Change change);
+
+  // Since when the oldest change waits to be durable; nothing when none does.
+  std::optional<base::SteadyTime> oldest() const { return committer_.oldest(); }
 
   // Runs everything submitted, takes nothing more.
   void Stop();
@@ -105,14 +111,18 @@ class PartitionWriter {
     Change change;
     Done done;
     absl::Status outcome;
+    bool alone = false;
   };
   struct Partition {
     std::deque<Waiting> waiting;
   };
 
   void Work();
+  void SubmitWaiting(std::string_view partition, Waiting waiting);
+  absl::Status RunWaiting(std::string_view partition, Change change, bool alone);
   void RunGroup(const std::string& partition);
-  std::optional<Waiting> TakeNext(const std::string& partition);
+  // Nothing if there is none, or if it does not go with others.
+  std::optional<Waiting> TakeNext(const std::string& partition, bool first);
   // The group's outcome is known: answer, and go on with what has come since.
   void Answer(const std::string& partition, std::vector<Waiting> group, const absl::Status& status);
 

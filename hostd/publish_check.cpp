@@ -66,19 +66,31 @@ absl::Status CheckTexts(const pb::Metadata& metadata) {
   return absl::OkStatus();
 }
 
+bool IsTime(const google::protobuf::Timestamp& time) {
+  return time.seconds() >= kFirstSecond && time.seconds() <= kLastSecond && time.nanos() >= 0 &&
+         time.nanos() <= 999'999'999;
+}
+
+absl::Status CheckSaidTimes(const pb::Photo& photo) {
+  bool good = photo.said_times().size() <= 256;
+  for (const auto& [name, time] : photo.said_times()) {
+    good = good && !name.empty() && name.size() <= 200 && IsTime(time);
+  }
+  if (good) return absl::OkStatus();
+  return Refusal("METADATA_INVALID",
+                 "a photo tells of at most 256 times at which something was said, each under a "
+                 "name of at most 200 bytes, between the years 1 and 9999");
+}
+
 absl::Status CheckMetadata(const pb::Metadata& metadata) {
   if (absl::Status texts = CheckTexts(metadata); !texts.ok()) return texts;
   if (metadata.rating() < -1 || metadata.rating() > 5) {
     return Refusal("METADATA_INVALID",
                    base::Concat("a rating is -1 to 5, not ", metadata.rating()));
   }
-  if (metadata.has_capture_time()) {
-    const auto& time = metadata.capture_time();
-    if (time.seconds() < kFirstSecond || time.seconds() > kLastSecond || time.nanos() < 0 ||
-        time.nanos() > 999'999'999) {
-      return Refusal("METADATA_INVALID",
-                     "the capture time is not a time between the years 1 and 9999");
-    }
+  if (metadata.has_capture_time() && !IsTime(metadata.capture_time())) {
+    return Refusal("METADATA_INVALID",
+                   "the capture time is not a time between the years 1 and 9999");
   }
   const int offset = metadata.capture_utc_offset_minutes();
   if (offset < -840 || offset > 840) {
@@ -148,6 +160,7 @@ absl::Status CheckPhotoRecord(const pb::Photo& photo, std::string_view studio) {
   const absl::Status edit = imaging::Validate(imaging::EditFromMessage(photo.edit()));
   if (!edit.ok()) return Refusal("EDIT_INVALID", base::ToStd(edit.message()));
   if (absl::Status metadata = CheckMetadata(photo.metadata()); !metadata.ok()) return metadata;
+  if (absl::Status said = CheckSaidTimes(photo); !said.ok()) return said;
   return CheckRenditionList(photo);
 }
 
@@ -347,13 +360,18 @@ absl::StatusOr<PublishedChange> PackChecker::CheckCustomer(pb::Customer& custome
   }
   if (customer.display_name().size() > kMaxTitleBytes) return TooLong("name of a customer", 1'000);
   if (absl::Status share = CheckShare(customer.share(), caller_.studio); !share.ok()) return share;
+  if (!IsTime(customer.update_time())) {
+    return Refusal("TIME_INVALID", "a customer was changed at a time between the years 1 and 9999");
+  }
   PublishedChange change;
   change.kind = PublishedChange::Kind::kCustomer;
   if (!customer.identifier().empty()) {
     absl::StatusOr<std::string> hash = access_.HashIdentifier(customer.identifier());
     if (!hash.ok()) return hash.status();
-    absl::Status claimed = store_.ClaimIdentifier(caller_.studio, ids->at(1), *hash);
-    if (!claimed.ok()) return claimed;
+    absl::StatusOr<IdentifierClaim> claim =
+        store_.ClaimIdentifier(caller_.studio, ids->at(1), *hash);
+    if (!claim.ok()) return claim.status();
+    change.identifier_claim = *std::move(claim);
     change.identifier_hash = *std::move(hash);
   }
   change.customer = std::move(customer);

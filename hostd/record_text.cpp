@@ -17,6 +17,9 @@ namespace pb = proofline::v1;
 
 namespace {
 
+// It is read with every call of the customer.
+constexpr std::size_t kMaxShareBytes = std::size_t{1} << 20;
+
 constexpr std::string_view kFieldPrefix = "fields.";
 
 }  // namespace
@@ -128,6 +131,9 @@ absl::Status CheckShare(const pb::Share& share, std::string_view studio) {
     const auto ids = rpc::ParseResourceName(pattern, name);
     return ids.has_value() && ids->at(0) == studio;
   };
+  if (share.ByteSizeLong() > kMaxShareBytes) {
+    return bad("the share names too many photos for one customer; share their gallery");
+  }
   for (const std::string& name : share.galleries()) {
     if (is_of_studio("studios/*/galleries/*", name)) continue;
     return bad(base::Concat("a share names galleries of its own studio (studios/", studio,

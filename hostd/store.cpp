@@ -8,6 +8,7 @@
 #include "hostd/record_text.h"
 #include "hostd/store_internal.h"
 #include "hostd/store_keys.h"
+#include "lib/base/id.h"
 #include "lib/base/text.h"
 #include "lib/rpc/resource_name.h"
 #include "lib/rpc/status.h"
@@ -27,6 +28,7 @@ absl::Status CheckFormat(kv::Database& database) {
   record::FormatRecord format;
   if (absl::IsNotFound(value.status())) {
     format.set_version(kFormatVersion);
+    format.set_headers_counted(true);
     kv::Batch batch;
     batch.Put(keys::kRecords, keys::Format(), format.SerializeAsString());
     return database.Commit(std::move(batch));
@@ -58,6 +60,7 @@ absl::Status NoDevice(std::string_view studio, std::string_view device) {
 
 Store::Store(kv::Database database, const base::Clock& clock)
     : clock_(clock),
+      opening_(base::NewId()),
       database_(std::make_unique<kv::Database>(std::move(database))),
       headers_(std::make_unique<HeaderCache>()),
       writer_(std::make_unique<PartitionWriter>(*database_, kWriterThreads)) {}
@@ -83,6 +86,8 @@ void Store::SetOrderListener(
 }
 
 google::protobuf::Timestamp Store::NowStamp() const { return TimestampOf(clock_.WallNow()); }
+
+std::optional<base::SteadyTime> Store::oldest_change() const { return writer_->oldest(); }
 
 absl::StatusOr<pb::Studio> Store::CreateStudio(pb::Studio studio) {
   const std::string id(LastPart(studio.name()));

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "hostd/identifier_claims.h"
 #include "hostd/record.pb.h"
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
@@ -68,6 +70,7 @@ struct PublishedChange {
   // For kCustomer. The hash is empty when the identifier stays as it is.
   proofline::v1::Customer customer;
   std::string identifier_hash;
+  IdentifierClaim identifier_claim;
   // For kRefused.
   proofline::v1::PublishRefusal refusal;
 };
@@ -141,6 +144,9 @@ class Store {
   // Told after every durable change of an order: quick, never blocking. Set before serving.
   void SetOrderListener(std::function<void(const std::string& studio, std::int64_t revision)> told);
 
+  // Since when the oldest change waits to be durable; nothing when none does.
+  std::optional<base::SteadyTime> oldest_change() const;
+
   // Studios. Lists are by id.
   absl::StatusOr<proofline::v1::Studio> CreateStudio(proofline::v1::Studio studio);
   absl::StatusOr<proofline::v1::Studio> GetStudio(std::string_view studio) const;
@@ -183,6 +189,13 @@ class Store {
   absl::StatusOr<std::shared_ptr<const std::string>> FindHeader(const std::string& studio,
                                                                 const base::Digest& digest) const;
 
+  // Counts the renditions of every JPEG header, once in the life of a store that is from before
+  // headers were counted, so that those nobody needs any more go. Takes long, works beside
+  // everything else, may be stopped or killed at any time and goes on where it was. Cancelled when
+  // `stop` is requested.
+  absl::Status CountHeaders(const std::stop_token& stop);
+  absl::StatusOr<bool> AreHeadersCounted() const;
+
   // Photos. Nothing if there is none.
   absl::StatusOr<std::optional<proofline::v1::Photo>> FindPhoto(std::string_view studio,
                                                                 std::string_view photo) const;
@@ -198,6 +211,10 @@ class Store {
   // The gallery with all of its photos counted.
   absl::StatusOr<std::optional<proofline::v1::Gallery>> FindGallery(std::string_view studio,
                                                                     std::string_view gallery) const;
+  // By id.
+  absl::StatusOr<Page<proofline::v1::Gallery>> ListGalleries(std::string_view studio,
+                                                             std::string_view after,
+                                                             int limit) const;
   // By capture time, then id.
   absl::StatusOr<Page<proofline::v1::Photo>> ListGalleryPhotos(
       std::string_view studio, std::string_view gallery, std::string_view after, int limit,
@@ -213,10 +230,13 @@ class Store {
                                                          std::string_view gallery) const;
 
   // Customers. The hash is that of the normalised identifier.
-  // Makes an identifier a customer's, before the customer itself is stored. AlreadyExists when it
-  // is another one's.
-  absl::Status ClaimIdentifier(std::string_view studio, std::string_view customer,
-                               std::string_view identifier_hash);
+  // Makes an identifier a customer's, before the customer itself is stored: nobody else gets it
+  // while the claim is held, however long that takes, so hold it until the customer is durable.
+  // A claim whose customer was never stored is free after a minute. AlreadyExists when it is
+  // another one's.
+  absl::StatusOr<IdentifierClaim> ClaimIdentifier(std::string_view studio,
+                                                  std::string_view customer,
+                                                  std::string_view identifier_hash);
   absl::StatusOr<proofline::v1::Customer> CreateCustomer(proofline::v1::Customer customer,
                                                          std::string_view identifier_hash);
   absl::StatusOr<proofline::v1::Customer> GetCustomer(std::string_view studio,
@@ -224,6 +244,11 @@ class Store {
   absl::StatusOr<Page<proofline::v1::Customer>> ListCustomers(std::string_view studio,
                                                               std::string_view after,
                                                               int limit) const;
+  // The customers that a device has brought, by id; pages as those of ListDevicePhotos.
+  absl::StatusOr<Page<proofline::v1::Customer>> ListDeviceCustomers(std::string_view studio,
+                                                                    std::string_view device,
+                                                                    std::string_view after,
+                                                                    int limit) const;
   absl::StatusOr<proofline::v1::Customer> UpdateCustomer(
       std::string_view studio, std::string_view customer,
       const std::function<absl::Status(proofline::v1::Customer&)>& change);
@@ -265,6 +290,9 @@ class Store {
   absl::Status ReadFeed(
       std::string_view studio, const FeedOf& feed, std::int64_t after_revision,
       const std::function<bool(std::int64_t revision, proofline::v1::Order)>& visit) const;
+  // A revision that this store has never given out, though it is not above the last one: whoever
+  // knows it followed the store that this one is an older copy of.
+  absl::StatusOr<bool> IsForeignRevision(std::string_view studio, std::int64_t revision) const;
   // The last revision that was given out.
   absl::StatusOr<std::int64_t> OrderRevision(std::string_view studio) const;
 
@@ -279,13 +307,19 @@ class Store {
   absl::StatusOr<proofline::v1::Device> FullDevice(std::string_view studio,
                                                    const record::DeviceRecord& record) const;
   absl::Status ApplyPack(Transaction& tx, PackRun& run) const;
+  absl::Status CountHeadersOf(const std::string& studio, const std::stop_token& stop);
+  absl::Status NameHeaders(const std::string& studio, const std::vector<std::string>& photos);
+  absl::Status PutHeaderUses(Transaction& tx, const std::string& studio) const;
   google::protobuf::Timestamp NowStamp() const;
   // Deletes a few sessions that have ended.
   absl::Status DropEndedSessions(Transaction& tx, std::string_view studio) const;
 
   const base::Clock& clock_;
+  // Names this opening of the store.
+  const std::string opening_;
   std::unique_ptr<kv::Database> database_;
   std::unique_ptr<HeaderCache> headers_;
+  IdentifierClaims claims_;
   std::function<void(const std::string&, std::int64_t)> told_;
   std::mutex seen_mutex_;
   std::map<std::pair<std::string, std::string>, base::SteadyTime> seen_;

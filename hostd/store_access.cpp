@@ -25,6 +25,13 @@ absl::Status NoCustomer(std::string_view studio, std::string_view customer) {
                     {{"studio", std::string(studio)}, {"customer", std::string(customer)}});
 }
 
+absl::Status IdentifierInUse() {
+  return rpc::Error(absl::StatusCode::kAlreadyExists,
+                    "the identifier is in use; choose another one, or leave it empty for a random "
+                    "one",
+                    "IDENTIFIER_IN_USE");
+}
+
 std::uint64_t EndSeconds(const record::SessionRecord& session) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(session.expire_time().seconds(), 0));
 }
@@ -52,9 +59,12 @@ absl::StatusOr<bool> Store::HasIdentifiers() const {
   return any;
 }
 
-absl::Status Store::ClaimIdentifier(std::string_view studio, std::string_view customer,
-                                    std::string_view identifier_hash) {
-  return writer_->Run(keys::kHostPartition, [&](Transaction& tx) {
+absl::StatusOr<IdentifierClaim> Store::ClaimIdentifier(std::string_view studio,
+                                                       std::string_view customer,
+                                                       std::string_view identifier_hash) {
+  IdentifierClaim held = claims_.Take(studio, customer, identifier_hash);
+  if (held == nullptr) return IdentifierInUse();
+  const absl::Status claimed = writer_->Run(keys::kHostPartition, [&](Transaction& tx) {
     const std::string key = keys::Identifier(identifier_hash);
     const auto existing = tx.GetRecord<record::IdentifierRecord>(keys::kRecords, key);
     if (!existing.ok()) return existing.status();
@@ -65,12 +75,7 @@ absl::Status Store::ClaimIdentifier(std::string_view studio, std::string_view cu
       if (!holder.ok()) return holder.status();
       const bool is_held = holder->has_value() && (*holder)->identifier_hash() == identifier_hash;
       const bool is_fresh = NowStamp().seconds() - claim.claim_time().seconds() < kClaimSeconds;
-      if (is_held || is_fresh) {
-        return rpc::Error(absl::StatusCode::kAlreadyExists,
-                          "the identifier is in use; choose another one, or leave it empty for a "
-                          "random one",
-                          "IDENTIFIER_IN_USE");
-      }
+      if (is_held || is_fresh) return IdentifierInUse();
     }
     record::IdentifierRecord claim;
     claim.set_studio(std::string(studio));
@@ -79,6 +84,18 @@ absl::Status Store::ClaimIdentifier(std::string_view studio, std::string_view cu
     tx.PutRecord(keys::kRecords, key, claim);
     return absl::OkStatus();
   });
+  if (!claimed.ok()) return claimed;
+  return held;
+}
+
+absl::Status CheckClaim(const Transaction& tx, std::string_view studio, std::string_view customer,
+                        std::string_view identifier_hash) {
+  const auto claim =
+      tx.GetRecord<record::IdentifierRecord>(keys::kRecords, keys::Identifier(identifier_hash));
+  if (!claim.ok()) return claim.status();
+  const bool is_ours =
+      claim->has_value() && (*claim)->studio() == studio && (*claim)->customer() == customer;
+  return is_ours ? absl::OkStatus() : IdentifierInUse();
 }
 
 absl::StatusOr<pb::Customer> Store::CreateCustomer(pb::Customer customer,
@@ -98,9 +115,9 @@ absl::StatusOr<pb::Customer> Store::CreateCustomer(pb::Customer customer,
   const auto existing = FindCustomer(studio, id);
   if (!existing.ok()) return existing.status();
   if (existing->has_value()) return taken();
-  if (absl::Status claimed = ClaimIdentifier(studio, id, identifier_hash); !claimed.ok()) {
-    return claimed;
-  }
+  // Held until the customer is durable.
+  const absl::StatusOr<IdentifierClaim> claim = ClaimIdentifier(studio, id, identifier_hash);
+  if (!claim.ok()) return claim.status();
   customer.clear_identifier();
   *customer.mutable_create_time() = NowStamp();
   const absl::Status status = writer_->Run(studio, [&](Transaction& tx) {
@@ -108,6 +125,7 @@ absl::StatusOr<pb::Customer> Store::CreateCustomer(pb::Customer customer,
     const auto now_there = tx.GetRecord<record::CustomerRecord>(keys::kRecords, key);
     if (!now_there.ok()) return now_there.status();
     if (now_there->has_value()) return taken();
+    if (absl::Status ours = CheckClaim(tx, studio, id, identifier_hash); !ours.ok()) return ours;
     auto counters = tx.GetRecord<record::CountersRecord>(keys::kRecords, keys::Counters(studio));
     if (!counters.ok()) return counters.status();
     record::CountersRecord figures = counters->value_or(record::CountersRecord());
@@ -143,6 +161,43 @@ absl::StatusOr<Page<pb::Customer>> Store::ListCustomers(std::string_view studio,
       [](const pb::Customer& customer) { return std::string(LastPart(customer.name())); });
 }
 
+absl::StatusOr<Page<pb::Customer>> Store::ListDeviceCustomers(std::string_view studio,
+                                                              std::string_view device,
+                                                              std::string_view after,
+                                                              int limit) const {
+  constexpr int kMostExamined = 5'000;
+  constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+  const std::string name =
+      rpc::MakeResourceName("studios/*/devices/*", {std::string(studio), std::string(device)});
+  Page<pb::Customer> page;
+  absl::Status damage;
+  int examined = 0;
+  std::size_t bytes = 0;
+  std::string last;
+  const absl::Status scanned = database_->Scan(
+      keys::kRecords, keys::Customers(studio), after.empty() ? "" : keys::Customer(studio, after),
+      [&](std::string_view, std::string_view value) {
+        if (static_cast<int>(page.items.size()) == limit || examined == kMostExamined ||
+            bytes >= kMostBytes) {
+          page.next = last;
+          return false;
+        }
+        ++examined;
+        auto record = ParseRecord<record::CustomerRecord>(std::optional<std::string>(value));
+        damage = record.status();
+        if (!damage.ok()) return false;
+        last = std::string(LastPart((*record)->customer().name()));
+        if ((*record)->device() == name) {
+          bytes += value.size();
+          page.items.push_back(std::move(*(*record)->mutable_customer()));
+        }
+        return true;
+      });
+  if (!damage.ok()) return damage;
+  if (!scanned.ok()) return scanned;
+  return page;
+}
+
 absl::StatusOr<pb::Customer> Store::UpdateCustomer(
     std::string_view studio, std::string_view customer,
     const std::function<absl::Status(pb::Customer&)>& change) {
@@ -154,6 +209,7 @@ absl::StatusOr<pb::Customer> Store::UpdateCustomer(
     if (!existing->has_value()) return NoCustomer(studio, customer);
     record::CustomerRecord record = *std::move(*existing);
     if (absl::Status changed = change(*record.mutable_customer()); !changed.ok()) return changed;
+    *record.mutable_customer()->mutable_update_time() = NowStamp();
     tx.PutRecord(keys::kRecords, key, record);
     result = record.customer();
     return absl::OkStatus();

@@ -62,6 +62,11 @@ absl::StatusOr<Page<Item>> ReadPage(const kv::Database& database, std::string_vi
   return page;
 }
 
+// AlreadyExists (IDENTIFIER_IN_USE) unless the identifier is the customer's: looked at in the
+// change that stores the customer.
+absl::Status CheckClaim(const Transaction& tx, std::string_view studio, std::string_view customer,
+                        std::string_view identifier_hash);
+
 // Durable JPEG headers by studio and digest, up to a fixed size; beyond it all are forgotten and
 // read again. Thread-safe.
 struct Store::HeaderCache {

@@ -40,6 +40,9 @@ inline std::string Identifier(std::string_view hash) {
 inline std::string Counters(std::string_view studio) {
   return Partition(studio).Text("counters").Take();
 }
+inline std::string FeedGaps(std::string_view studio) {
+  return Partition(studio).Text("feed-gaps").Take();
+}
 inline std::string Devices(std::string_view studio) {
   return Partition(studio).Text("device").Take();
 }
@@ -60,6 +63,9 @@ inline std::string Lab(std::string_view studio, std::string_view lab) {
   return Partition(studio).Text("lab").Text(lab).Take();
 }
 
+inline std::string Galleries(std::string_view studio) {
+  return Partition(studio).Text("gallery").Take();
+}
 inline std::string Gallery(std::string_view studio, std::string_view gallery) {
   return Partition(studio).Text("gallery").Text(gallery).Take();
 }
@@ -143,6 +149,20 @@ inline std::string Header(std::string_view studio, const base::Digest& digest) {
 
 inline std::string HeaderUses(std::string_view studio, const base::Digest& digest) {
   return Partition(studio).Text("header-uses").Text(digest.bytes()).Take();
+}
+
+// Prefix of a studio's headers.
+inline std::string Headers(std::string_view studio) {
+  return Partition(studio).Text("header").Take();
+}
+inline std::string DigestOfHeader(std::string_view key) {
+  kv::KeyReader reader(key);
+  reader.Text();
+  reader.Text();
+  return reader.Text();
+}
+inline std::string HeadersCounted(std::string_view studio) {
+  return Partition(studio).Text("headers-counted").Take();
 }
 
 inline std::string Customers(std::string_view studio) {

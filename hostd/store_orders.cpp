@@ -8,6 +8,7 @@
 #include "lib/base/id.h"
 #include "lib/base/kill_point.h"
 #include "lib/base/text.h"
+#include "lib/rpc/feed_gap.h"
 #include "lib/rpc/resource_name.h"
 #include "lib/rpc/status.h"
 
@@ -74,16 +75,37 @@ absl::Status CountOpenOrders(Transaction& tx, std::string_view studio, const pb:
   return absl::OkStatus();
 }
 
+// Gives out the next revision of the studio's order feed.
+absl::Status NextRevision(Transaction& tx, std::string_view studio, const std::string& opening,
+                          base::WallTime now, record::CountersRecord& figures) {
+  const std::int64_t last = figures.order_revision();
+  if (figures.opening() == opening) {
+    figures.set_order_revision(last + 1);
+    return absl::OkStatus();
+  }
+  figures.set_opening(opening);
+  figures.set_order_revision(rpc::RevisionAfterOpening(last, now));
+  const std::string key = keys::FeedGaps(studio);
+  const auto gaps = tx.GetRecord<record::FeedGapsRecord>(keys::kRecords, key);
+  if (!gaps.ok()) return gaps.status();
+  record::FeedGapsRecord more = gaps->value_or(record::FeedGapsRecord());
+  rpc::AddGap(last, figures.order_revision(), more);
+  tx.PutRecord(keys::kRecords, key, more);
+  return absl::OkStatus();
+}
+
 // Writes an order that is new or has changed, with its place in every feed.
-absl::Status PutOrder(Transaction& tx, std::string_view studio, pb::Order& order,
-                      const google::protobuf::Timestamp& now) {
+absl::Status PutOrder(Transaction& tx, std::string_view studio, const std::string& opening,
+                      base::WallTime wall_now, pb::Order& order) {
+  const google::protobuf::Timestamp now = TimestampOf(wall_now);
   const auto counters =
       tx.GetRecord<record::CountersRecord>(keys::kRecords, keys::Counters(studio));
   if (!counters.ok()) return counters.status();
   record::CountersRecord figures = counters->value_or(record::CountersRecord());
   const bool is_new = order.revision() == 0;
   if (is_new) figures.set_orders(figures.orders() + 1);
-  figures.set_order_revision(figures.order_revision() + 1);
+  absl::Status numbered = NextRevision(tx, studio, opening, wall_now, figures);
+  if (!numbered.ok()) return numbered;
   tx.PutRecord(keys::kRecords, keys::Counters(studio), figures);
 
   const std::string id(LastPart(order.name()));
@@ -176,7 +198,8 @@ absl::StatusOr<pb::Order> Store::CreateOrder(std::string_view studio, const NewO
     order.clear_revision();
     *order.mutable_create_time() = now;
     for (pb::OrderStateChange& change : *order.mutable_history()) *change.mutable_time() = now;
-    if (absl::Status put = PutOrder(tx, studio, order, now); !put.ok()) return put;
+    if (absl::Status put = PutOrder(tx, studio, opening_, clock_.WallNow(), order); !put.ok())
+      return put;
     tx.Put(keys::kRecords, keys::CustomerOrder(studio, customer, id), "");
     record::RequestRecord answered;
     answered.set_order(id);
@@ -242,7 +265,8 @@ absl::StatusOr<pb::Order> Store::UpdateOrder(
     if (!outcome.ok()) return outcome.status();
     changed = *outcome;
     if (changed) {
-      if (absl::Status put = PutOrder(tx, studio, *found, NowStamp()); !put.ok()) return put;
+      if (absl::Status put = PutOrder(tx, studio, opening_, clock_.WallNow(), *found); !put.ok())
+        return put;
       if (was_open && !IsOpen(*found)) {
         absl::Status counted = CountOpenOrders(tx, studio, *found, -1);
         if (!counted.ok()) return counted;
@@ -278,6 +302,13 @@ absl::Status Store::ReadFeed(
       });
   if (!failure.ok()) return failure;
   return scanned;
+}
+
+absl::StatusOr<bool> Store::IsForeignRevision(std::string_view studio,
+                                              std::int64_t revision) const {
+  const auto gaps = Find<record::FeedGapsRecord>(keys::FeedGaps(studio));
+  if (!gaps.ok()) return gaps.status();
+  return gaps->has_value() && rpc::IsInGap(revision, (*gaps)->gaps());
 }
 
 absl::StatusOr<std::int64_t> Store::OrderRevision(std::string_view studio) const {

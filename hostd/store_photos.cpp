@@ -71,6 +71,15 @@ absl::StatusOr<std::optional<pb::Gallery>> Store::FindGallery(std::string_view s
   return Find<pb::Gallery>(keys::Gallery(studio, gallery));
 }
 
+absl::StatusOr<Page<pb::Gallery>> Store::ListGalleries(std::string_view studio,
+                                                       std::string_view after, int limit) const {
+  if (const auto known = GetStudio(studio); !known.ok()) return known.status();
+  return ReadPage<pb::Gallery, pb::Gallery>(
+      *database_, keys::Galleries(studio), after.empty() ? "" : keys::Gallery(studio, after), limit,
+      [](pb::Gallery gallery) -> absl::StatusOr<pb::Gallery> { return gallery; },
+      [](const pb::Gallery& gallery) { return std::string(LastPart(gallery.name())); });
+}
+
 std::string Store::PositionInGallery(const pb::Photo& photo) {
   return kv::KeyBuilder().Number(keys::OrderOfTime(photo)).Text(LastPart(photo.name())).Take();
 }

@@ -306,6 +306,14 @@ Applied ApplyCustomer(Transaction& tx, const PackContext& pack, const PublishedC
   const std::string key = keys::Customer(pack.studio, id);
   const auto existing = tx.GetRecord<record::CustomerRecord>(keys::kRecords, key);
   if (!existing.ok()) return existing.status();
+  if (!change.identifier_hash.empty()) {
+    const absl::Status ours = CheckClaim(tx, pack.studio, id, change.identifier_hash);
+    if (absl::IsAlreadyExists(ours)) {
+      return std::optional<Refused>(
+          Refuse(rpc::ReasonOf(ours), std::string(base::ToStd(ours.message()))));
+    }
+    if (!ours.ok()) return ours;
+  }
   record::CustomerRecord record = existing->value_or(record::CustomerRecord());
   if (!existing->has_value()) {
     if (change.identifier_hash.empty()) {
@@ -318,6 +326,11 @@ Applied ApplyCustomer(Transaction& tx, const PackContext& pack, const PublishedC
   }
   pb::Customer& customer = *record.mutable_customer();
   customer.set_name(change.customer.name());
+  record.set_device(pack.device_name);
+  customer.clear_update_time();
+  if (change.customer.has_update_time()) {
+    *customer.mutable_update_time() = change.customer.update_time();
+  }
   customer.set_display_name(change.customer.display_name());
   *customer.mutable_share() = change.customer.share();
   const bool is_new_identifier = existing->has_value() && !change.identifier_hash.empty() &&

@@ -280,7 +280,10 @@ absl::StatusOr<pb::ListPhotosResponse> StorefrontService::PhotosPage(
                   .ListPhotos(LastPart(gallery->name()), request.filter(), *after, *size);
   if (!page.ok()) return page.status();
   pb::ListPhotosResponse response;
-  for (pb::Photo& photo : page->items) *response.add_photos() = std::move(photo);
+  for (pb::Photo& photo : page->items) {
+    photo.clear_said_times();
+    *response.add_photos() = std::move(photo);
+  }
   if (!page->next.empty()) {
     response.set_next_page_token(rpc::MakePageToken(request, page->next, NameOf(caller)));
   }

@@ -1,4 +1,4 @@
-// What the host tells a device of the device's own photos.
+// What the host tells a device of the device's own photos and customers.
 #include <set>
 
 #include "hostd/record_text.h"
@@ -13,26 +13,25 @@ namespace proofline::host {
 namespace pb = proofline::v1;
 
 grpc::ServerUnaryReactor* SyncService::ListDevicePhotos(grpc::CallbackServerContext* context,
-                                                        const pb::ListDevicePhotosRequest* request,
-                                                        pb::ListDevicePhotosResponse* response) {
-  const absl::StatusOr<std::string> key = rpc::BearerToken(*context);
-  if (!key.ok()) return rpc::Refuse(context, key.status());
-  return rpc::AnswerOn(parts_.executor, context, response,
-                       [=, this, key = *key] { return ListPhotos(key, *request); });
+                                                        const grpc::ByteBuffer* request,
+                                                        grpc::ByteBuffer* response) {
+  return AnswerDevice<pb::ListDevicePhotosRequest, pb::ListDevicePhotosResponse>(
+      context, request, response,
+      [this](const DeviceCaller& caller, const pb::ListDevicePhotosRequest& asked) {
+        return ListPhotos(caller, asked);
+      });
 }
 
 absl::StatusOr<pb::ListDevicePhotosResponse> SyncService::ListPhotos(
-    const std::string& key, const pb::ListDevicePhotosRequest& request) const {
-  const absl::StatusOr<DeviceCaller> caller = parts_.access.CheckDevice(key);
-  if (!caller.ok()) return caller.status();
+    const DeviceCaller& caller, const pb::ListDevicePhotosRequest& request) const {
   const std::string device =
-      rpc::MakeResourceName("studios/*/devices/*", {caller->studio, caller->device});
+      rpc::MakeResourceName("studios/*/devices/*", {caller.studio, caller.device});
   const absl::StatusOr<int> size = rpc::PageSize(request.page_size(), 500, 1'000);
   if (!size.ok()) return size.status();
   const absl::StatusOr<std::string> after = rpc::ReadPageToken(request, device);
   if (!after.ok()) return after.status();
   absl::StatusOr<Page<pb::Photo>> page =
-      parts_.store.ListDevicePhotos(caller->studio, caller->device, *after, *size);
+      parts_.store.ListDevicePhotos(caller.studio, caller.device, *after, *size);
   if (!page.ok()) return page.status();
 
   pb::ListDevicePhotosResponse response;
@@ -43,10 +42,39 @@ absl::StatusOr<pb::ListDevicePhotosResponse> SyncService::ListPhotos(
   }
   for (const std::string& id : galleries) {
     absl::StatusOr<std::optional<pb::Gallery>> gallery =
-        parts_.store.FindGallery(caller->studio, id);
+        parts_.store.FindGallery(caller.studio, id);
     if (!gallery.ok()) return gallery.status();
     if (gallery->has_value()) *response.add_galleries() = **std::move(gallery);
   }
+  if (!page->next.empty()) {
+    response.set_next_page_token(rpc::MakePageToken(request, page->next, device));
+  }
+  return response;
+}
+
+grpc::ServerUnaryReactor* SyncService::ListDeviceCustomers(grpc::CallbackServerContext* context,
+                                                           const grpc::ByteBuffer* request,
+                                                           grpc::ByteBuffer* response) {
+  return AnswerDevice<pb::ListDeviceCustomersRequest, pb::ListDeviceCustomersResponse>(
+      context, request, response,
+      [this](const DeviceCaller& caller, const pb::ListDeviceCustomersRequest& asked) {
+        return ListCustomers(caller, asked);
+      });
+}
+
+absl::StatusOr<pb::ListDeviceCustomersResponse> SyncService::ListCustomers(
+    const DeviceCaller& caller, const pb::ListDeviceCustomersRequest& request) const {
+  const std::string device =
+      rpc::MakeResourceName("studios/*/devices/*", {caller.studio, caller.device});
+  const absl::StatusOr<int> size = rpc::PageSize(request.page_size(), 500, 1'000);
+  if (!size.ok()) return size.status();
+  const absl::StatusOr<std::string> after = rpc::ReadPageToken(request, device);
+  if (!after.ok()) return after.status();
+  absl::StatusOr<Page<pb::Customer>> page =
+      parts_.store.ListDeviceCustomers(caller.studio, caller.device, *after, *size);
+  if (!page.ok()) return page.status();
+  pb::ListDeviceCustomersResponse response;
+  for (pb::Customer& customer : page->items) *response.add_customers() = std::move(customer);
   if (!page->next.empty()) {
     response.set_next_page_token(rpc::MakePageToken(request, page->next, device));
   }

@@ -186,31 +186,30 @@ grpc::ServerWriteReactor<pb::OrderEvent>* SyncService::FollowDeviceOrders(
 }
 
 grpc::ServerUnaryReactor* SyncService::ReportProgress(grpc::CallbackServerContext* context,
-                                                      const pb::ReportProgressRequest* request,
-                                                      pb::ReportProgressResponse* response) {
-  const absl::StatusOr<std::string> key = rpc::BearerToken(*context);
-  if (!key.ok()) return rpc::Refuse(context, key.status());
-  return rpc::AnswerOn(parts_.executor, context, response,
-                       [=, this, key = *key] { return TakeProgress(key, *request); });
+                                                      const grpc::ByteBuffer* request,
+                                                      grpc::ByteBuffer* response) {
+  return AnswerDevice<pb::ReportProgressRequest, pb::ReportProgressResponse>(
+      context, request, response,
+      [this](const DeviceCaller& caller, const pb::ReportProgressRequest& asked) {
+        return TakeProgress(caller, asked);
+      });
 }
 
 absl::StatusOr<pb::ReportProgressResponse> SyncService::TakeProgress(
-    const std::string& key, const pb::ReportProgressRequest& report) {
-  const absl::StatusOr<DeviceCaller> caller = parts_.access.CheckDevice(key);
-  if (!caller.ok()) return caller.status();
+    const DeviceCaller& caller, const pb::ReportProgressRequest& report) {
   const absl::Status no_order =
       rpc::Error(absl::StatusCode::kNotFound,
                  base::Concat("there is no order ", report.order(),
                               " with a part of this device at ", report.lab()),
                  "ORDER_NOT_FOUND", {{"order", report.order()}, {"lab", report.lab()}});
   const auto ids = rpc::ParseResourceName("studios/*/orders/*", report.order());
-  if (!ids.has_value() || ids->at(0) != caller->studio) return no_order;
+  if (!ids.has_value() || ids->at(0) != caller.studio) return no_order;
   const google::protobuf::Timestamp now = parts_.access.Now();
   bool is_new_state = false;
   const absl::StatusOr<pb::Order> order = parts_.store.UpdateOrder(
-      caller->studio, ids->at(1), [&](pb::Order& at) -> absl::StatusOr<bool> {
+      caller.studio, ids->at(1), [&](pb::Order& at) -> absl::StatusOr<bool> {
         const pb::OrderState before = at.state();
-        absl::StatusOr<bool> changed = ApplyProgress(at, NameOf(*caller), report, now);
+        absl::StatusOr<bool> changed = ApplyProgress(at, NameOf(caller), report, now);
         is_new_state = changed.ok() && at.state() != before;
         return changed;
       });
@@ -226,22 +225,21 @@ absl::StatusOr<pb::ReportProgressResponse> SyncService::TakeProgress(
 }
 
 grpc::ServerUnaryReactor* SyncService::ReportLab(grpc::CallbackServerContext* context,
-                                                 const pb::ReportLabRequest* request,
-                                                 pb::ReportLabResponse* response) {
-  const absl::StatusOr<std::string> key = rpc::BearerToken(*context);
-  if (!key.ok()) return rpc::Refuse(context, key.status());
-  return rpc::AnswerOn(parts_.executor, context, response,
-                       [=, this, key = *key] { return TakeLab(key, *request); });
+                                                 const grpc::ByteBuffer* request,
+                                                 grpc::ByteBuffer* response) {
+  return AnswerDevice<pb::ReportLabRequest, pb::ReportLabResponse>(
+      context, request, response,
+      [this](const DeviceCaller& caller, const pb::ReportLabRequest& asked) {
+        return TakeLab(caller, asked);
+      });
 }
 
-absl::StatusOr<pb::ReportLabResponse> SyncService::TakeLab(const std::string& key,
+absl::StatusOr<pb::ReportLabResponse> SyncService::TakeLab(const DeviceCaller& caller,
                                                            const pb::ReportLabRequest& request) {
-  const absl::StatusOr<DeviceCaller> caller = parts_.access.CheckDevice(key);
-  if (!caller.ok()) return caller.status();
   pb::Lab lab = request.lab();
-  if (absl::Status status = CheckLab(lab, caller->studio); !status.ok()) return status;
+  if (absl::Status status = CheckLab(lab, caller.studio); !status.ok()) return status;
   if (absl::Status status = parts_.store.PutLab(lab); !status.ok()) return status;
-  spdlog::info("device {}/{} reported {} with {} products", caller->studio, caller->device,
+  spdlog::info("device {}/{} reported {} with {} products", caller.studio, caller.device,
                lab.name(), lab.products_size());
   return pb::ReportLabResponse();
 }

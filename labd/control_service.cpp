@@ -114,7 +114,7 @@ grpc::ServerUnaryReactor* ControlService::GetLabJob(grpc::CallbackServerContext*
 
 grpc::ServerWriteReactor<pb::WatchJobsResponse>* ControlService::WatchJobs(
     grpc::CallbackServerContext* context, const pb::WatchJobsRequest* request) {
-  const absl::Status status = CheckAfterRevision(request->after_revision(), store_.feed());
+  const absl::Status status = store_.CheckAfterRevision(request->after_revision());
   if (!status.ok()) {
     const auto refused = rpc::ServerStreamWriter<pb::WatchJobsResponse>::Create({});
     refused->Finish(status);

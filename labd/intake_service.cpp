@@ -242,7 +242,7 @@ grpc::ServerWriteReactor<pb::FollowJobsResponse>* IntakeService::FollowJobs(
     grpc::CallbackServerContext* context, const pb::FollowJobsRequest* request) {
   const absl::StatusOr<std::string> studio = access_.Authenticate(*context);
   absl::Status status = studio.status();
-  if (status.ok()) status = CheckAfterRevision(request->after_revision(), store_.feed());
+  if (status.ok()) status = store_.CheckAfterRevision(request->after_revision());
   if (status.ok() && !request->device().empty()) {
     status = NoteFollowed(*studio, request->device(), request->after_revision());
   }

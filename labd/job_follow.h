@@ -150,17 +150,4 @@ class JobFollower : public std::enable_shared_from_this<JobFollower<Response>> {
   bool again_ = false;
 };
 
-// OK if a follower may begin after this revision: OutOfRange (reason REVISION_UNKNOWN) if the feed
-// is not that far, as after the lab was set up anew.
-inline absl::Status CheckAfterRevision(std::int64_t after, const rpc::FeedSignal& feed) {
-  if (after < 0) {
-    return rpc::Error(absl::StatusCode::kInvalidArgument, "a revision is 0 or more",
-                      "REVISION_INVALID");
-  }
-  if (static_cast<std::uint64_t>(after) <= feed.current()) return absl::OkStatus();
-  return rpc::Error(absl::StatusCode::kOutOfRange,
-                    "the lab's feed is not that far: it was set up anew; follow it from 0",
-                    "REVISION_UNKNOWN", {{"revision", std::to_string(feed.current())}});
-}
-
 }  // namespace proofline::lab

@@ -38,6 +38,8 @@ inline std::vector<kv::Database::ColumnFamily> ColumnFamilies() {
 inline std::string Format() { return kv::KeyBuilder().Text("format").Take(); }
 inline std::string Revision() { return kv::KeyBuilder().Text("revision").Take(); }
 
+inline std::string FeedGaps() { return kv::KeyBuilder().Text("feed_gaps").Take(); }
+
 inline std::string Job(std::string_view job) { return kv::KeyBuilder().Text(job).Take(); }
 inline std::string Printer(std::string_view printer) {
   return kv::KeyBuilder().Text(printer).Take();

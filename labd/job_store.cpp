@@ -11,6 +11,7 @@
 #include "lib/base/id.h"
 #include "lib/base/kill_point.h"
 #include "lib/base/text.h"
+#include "lib/rpc/feed_gap.h"
 #include "lib/rpc/status.h"
 
 namespace proofline::lab {
@@ -103,7 +104,23 @@ absl::Status JobStore::CheckFormat() {
   } else if (!absl::IsNotFound(revision.status())) {
     return revision.status();
   }
-  return absl::OkStatus();
+  const absl::StatusOr<std::string> gaps = database_.Get(keys::kMeta, keys::FeedGaps());
+  if (gaps.ok()) return Parse(*gaps, "the gaps of its feed", gaps_);
+  return absl::IsNotFound(gaps.status()) ? absl::OkStatus() : gaps.status();
+}
+
+absl::Status JobStore::CheckAfterRevision(std::int64_t after) const {
+  if (after < 0) {
+    return rpc::Error(absl::StatusCode::kInvalidArgument, "a revision is 0 or more",
+                      "REVISION_INVALID");
+  }
+  const auto reached = static_cast<std::int64_t>(feed_.current());
+  const std::lock_guard lock(gaps_mutex_);
+  if (after <= reached && !rpc::IsInGap(after, gaps_.gaps())) return absl::OkStatus();
+  return rpc::Error(absl::StatusCode::kOutOfRange,
+                    "the lab's feed has never been there: it was set up anew, or restored from an "
+                    "older copy; follow it from 0",
+                    "REVISION_UNKNOWN", {{"revision", std::to_string(reached)}});
 }
 
 absl::Status JobStore::CompletePrinted() {
@@ -251,8 +268,14 @@ absl::StatusOr<JobView> JobStore::Store(const JobView* before, JobView after, kv
 }
 
 absl::Status JobStore::Commit(JobView& view, kv::Batch batch, bool in_feed) {
+  const std::int64_t revision =
+      untouched_ ? rpc::RevisionAfterOpening(revision_, clock_.WallNow()) : revision_ + 1;
+  record::FeedGaps gaps = gaps_;
   if (in_feed) {
-    const std::int64_t revision = revision_ + 1;
+    if (untouched_) {
+      rpc::AddGap(revision_, revision, gaps);
+      batch.Put(keys::kMeta, keys::FeedGaps(), gaps.SerializeAsString());
+    }
     // A job's newest change stands for all earlier ones.
     if (view.job.revision() > 0) batch.Delete(keys::kFeed, keys::Feed(view.job.revision()));
     view.job.set_revision(revision);
@@ -272,7 +295,12 @@ absl::Status JobStore::Commit(JobView& view, kv::Batch batch, bool in_feed) {
   }
   if (absl::Status status = database_.Commit(std::move(batch)); !status.ok()) return status;
   if (in_feed) {
-    ++revision_;
+    revision_ = revision;
+    untouched_ = false;
+    {
+      const std::lock_guard lock(gaps_mutex_);
+      gaps_ = std::move(gaps);
+    }
     feed_.Publish(static_cast<std::uint64_t>(revision_));
   }
   if (listener_) listener_(view);

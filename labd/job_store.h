@@ -91,6 +91,10 @@ class JobStore {
 
   // Rings after each change.
   rpc::FeedSignal& feed() { return feed_; }
+  // OK if a follower may begin after this revision: OutOfRange (reason REVISION_UNKNOWN) if this
+  // feed has never given it out, as after the lab was set up anew or restored from an older copy.
+  // Never blocks.
+  absl::Status CheckAfterRevision(std::int64_t after) const;
   // Entries after a revision, in order, until `visit` returns false.
   absl::Status ReadFeed(
       std::int64_t after,
@@ -138,6 +142,11 @@ class JobStore {
   mutable std::mutex mutex_;
   Listener listener_;
   std::int64_t revision_ = 0;
+  // No revision was given out since the store was opened.
+  bool untouched_ = true;
+  // Changed under both locks; under its own it is never waited for long.
+  mutable std::mutex gaps_mutex_;
+  record::FeedGaps gaps_;
   rpc::FeedSignal feed_;
 };
 

@@ -21,6 +21,7 @@
 #include "labd/spool.h"
 #include "labd/spool_cleaner.h"
 #include "labd/studio_access.h"
+#include "labd/upload.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/program.h"
@@ -102,8 +103,11 @@ absl::Status Run(const LabConfig& config, base::RunningProgram& program) {
   const absl::Cleanup finish_begun = [&] { executor.Stop(); };
 
   if (absl::Status recovered = queue.Recover(); !recovered.ok()) return recovered;
-  const auto intake_server = rpc::Server::Start(
-      rpc::ServingOptions(config.serving, config.intake_address, "intake.address"), {&intake});
+  rpc::ServerOptions intake_options =
+      rpc::ServingOptions(config.serving, config.intake_address, "intake.address");
+  // A chunk of an original with what goes around it.
+  intake_options.max_receive_bytes = static_cast<int>(Upload::kMaxChunk) + (64 << 10);
+  const auto intake_server = rpc::Server::Start(intake_options, {&intake});
   if (!intake_server.ok()) return intake_server.status();
   const auto control_server = rpc::Server::Start(rpc::ControlOptions(config.state), {&control});
   if (!control_server.ok()) return control_server.status();
@@ -122,9 +126,12 @@ absl::Status Run(const LabConfig& config, base::RunningProgram& program) {
   }
   spdlog::info("lab {} takes jobs on {}", config.lab_id, endpoints["intake"]);
 
-  // A store that answers nobody keeps the watchdog from being fed.
-  program.Serve(
-      {.stuck = [&] { return std::string((*store)->IsPaused("").ok() ? "" : "the store"); }});
+  // A store that answers nobody, and calls that do not end, keep the watchdog from being fed.
+  const auto stuck = [&]() -> std::string {
+    if (!(*store)->IsPaused("").ok()) return "the store";
+    return program.IsLate(executor.oldest()) ? "the work for studios" : "";
+  };
+  program.Serve({.stuck = stuck});
   const absl::Status ending = absl::UnavailableError("the lab is being stopped");
   intake.FinishStreams(ending);
   control.FinishStreams(ending);

@@ -92,6 +92,11 @@ void RunningProgram::Serve(const Hooks& hooks) {
   spdlog::info("stopping: {}", reason);
 }
 
+bool RunningProgram::IsLate(const std::optional<SteadyTime>& since) const {
+  const Duration allowed = 2 * service_.alive_interval();
+  return since.has_value() && allowed > Duration::zero() && RealClock().Now() - *since > allowed;
+}
+
 std::string RunningProgram::StatusLine(const Hooks& hooks) const {
   std::string line = !stuck_.empty() ? Concat(stuck_, " does not get on")
                      : hooks.status  ? hooks.status()

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/base/clock.h"
 #include "lib/base/config.h"
 #include "lib/base/service_manager.h"
 
@@ -72,6 +74,9 @@ class RunningProgram {
 
   // Requested when the program is to end.
   std::stop_token token() const;
+  // True if what has begun at `since` (nothing: there is none) has not ended in the time that the
+  // service manager allows the program to say nothing; without a service manager never.
+  bool IsLate(const std::optional<SteadyTime>& since) const;
   // Asks for the end, from any thread.
   void Request(std::string_view reason);
 

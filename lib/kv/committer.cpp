@@ -1,5 +1,7 @@
 #include "lib/kv/committer.h"
 
+#include <pthread.h>
+
 #include <future>
 #include <memory>
 #include <utility>
@@ -21,7 +23,7 @@ bool Committer::HasRoom(std::size_t bytes) const {
 void Committer::Add(Batch&& batch, Callback&& done) {
   held_batches_ += 1;
   held_bytes_ += batch.bytes();
-  waiting_.push_back({std::move(batch), std::move(done)});
+  waiting_.push_back({std::move(batch), std::move(done), base::RealClock().Now()});
 }
 
 void Committer::Submit(Batch batch, Callback done, std::stop_token stop) {
@@ -68,6 +70,13 @@ void Committer::Stop() {
   std::call_once(joined_, [this] { thread_.join(); });
 }
 
+std::optional<base::SteadyTime> Committer::oldest() const {
+  const std::lock_guard lock(mutex_);
+  if (writing_since_.has_value()) return writing_since_;
+  if (waiting_.empty()) return std::nullopt;
+  return waiting_.front().since;
+}
+
 std::uint64_t Committer::writes() const {
   const std::lock_guard lock(mutex_);
   return writes_;
@@ -86,11 +95,13 @@ std::deque<Committer::Waiting> Committer::TakeGroup() {
 }
 
 void Committer::Run() {
+  ::pthread_setname_np(::pthread_self(), "committer");
   std::unique_lock lock(mutex_);
   while (true) {
     filled_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
     std::deque<Waiting> group = TakeGroup();
+    writing_since_ = group.front().since;
     lock.unlock();
 
     Batch merged;
@@ -103,6 +114,7 @@ void Committer::Run() {
 
     lock.lock();
     ++writes_;
+    writing_since_.reset();
     held_batches_ -= group.size();
     held_bytes_ -= bytes;
     lock.unlock();

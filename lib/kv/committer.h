@@ -7,10 +7,12 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
 #include "absl/status/status.h"
+#include "lib/base/clock.h"
 #include "lib/kv/database.h"
 
 namespace proofline::kv {
@@ -58,6 +60,10 @@ class Committer {
   // callback.
   void Stop();
 
+  // Since when the oldest batch waits that is not durable; nothing when none does. A store that
+  // hangs shows in it.
+  std::optional<base::SteadyTime> oldest() const;
+
   // Number of writes (each one sync) so far: for metrics and tests.
   std::uint64_t writes() const;
 
@@ -65,6 +71,7 @@ class Committer {
   struct Waiting {
     Batch batch;
     Callback done;
+    base::SteadyTime since;
   };
 
   bool HasRoom(std::size_t bytes) const;
@@ -78,6 +85,7 @@ class Committer {
   std::condition_variable_any room_;
   std::condition_variable_any filled_;
   std::deque<Waiting> waiting_;
+  std::optional<base::SteadyTime> writing_since_;
   std::size_t held_batches_ = 0;  // waiting and being written
   std::size_t held_bytes_ = 0;
   bool stopping_ = false;

@@ -1,13 +1,17 @@
 // Answering unary calls of gRPC's callback API.
 #pragma once
 
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <cstddef>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/base/text.h"
 #include "lib/rpc/executor.h"
 #include "lib/rpc/status.h"
 
@@ -55,6 +59,41 @@ grpc::ServerUnaryReactor* AnswerOn(Executor& executor, grpc::CallbackServerConte
       });
   if (!taken.ok()) reactor->Finish(ToGrpc(taken));
   return reactor;
+}
+
+// The request of a method that is served raw: parsed only now, when it is known who asks.
+// RESOURCE_EXHAUSTED beyond `max_bytes`, INVALID_ARGUMENT for bytes that are no such message.
+template <typename Request>
+absl::StatusOr<Request> ReadRequest(grpc::ByteBuffer bytes, std::size_t max_bytes) {
+  if (bytes.Length() > max_bytes) {
+    return Error(
+        absl::StatusCode::kResourceExhausted,
+        base::Concat("the request has ", bytes.Length(), " bytes; it may have ", max_bytes),
+        "REQUEST_TOO_LARGE");
+  }
+  Request request;
+  const grpc::Status read = grpc::SerializationTraits<Request>::Deserialize(&bytes, &request);
+  if (read.ok()) return request;
+  return Error(absl::StatusCode::kInvalidArgument,
+               "the request cannot be read; use a client of this version of the API",
+               "REQUEST_UNREADABLE");
+}
+
+// As AnswerOn, for a method that is served raw.
+template <typename Response, typename Handler>
+grpc::ServerUnaryReactor* AnswerRawOn(Executor& executor, grpc::CallbackServerContext* context,
+                                      grpc::ByteBuffer* response, Handler handler) {
+  return AnswerOn(executor, context, response,
+                  [handler = std::move(handler)]() mutable -> absl::StatusOr<grpc::ByteBuffer> {
+                    const absl::StatusOr<Response> answer = handler();
+                    if (!answer.ok()) return answer.status();
+                    grpc::ByteBuffer bytes;
+                    bool own = false;
+                    const grpc::Status written =
+                        grpc::SerializationTraits<Response>::Serialize(*answer, &bytes, &own);
+                    if (!written.ok()) return FromGrpc(written);
+                    return bytes;
+                  });
 }
 
 }  // namespace proofline::rpc

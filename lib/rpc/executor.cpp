@@ -1,5 +1,7 @@
 #include "lib/rpc/executor.h"
 
+#include <pthread.h>
+
 #include <optional>
 #include <utility>
 
@@ -16,7 +18,13 @@ Executor::Executor(int threads, std::size_t max_waiting) : tasks_(max_waiting) {
 Executor::~Executor() { Stop(); }
 
 absl::Status Executor::Run(std::function<void()> task) {
-  if (tasks_.TryPush(std::move(task))) return absl::OkStatus();
+  std::multiset<base::SteadyTime>::iterator since;
+  {
+    const std::lock_guard lock(since_mutex_);
+    since = since_.insert(base::RealClock().Now());
+  }
+  if (tasks_.TryPush(Task{std::move(task), since})) return absl::OkStatus();
+  Forget(since);
   if (stopping_.load()) {
     return Error(absl::StatusCode::kUnavailable, "the service is shutting down; try again later",
                  "STOPPING");
@@ -34,8 +42,25 @@ void Executor::Stop() {
   }
 }
 
+void Executor::Forget(std::multiset<base::SteadyTime>::iterator since) {
+  const std::lock_guard lock(since_mutex_);
+  since_.erase(since);
+}
+
+std::optional<base::SteadyTime> Executor::oldest() const {
+  const std::lock_guard lock(since_mutex_);
+  if (since_.empty()) return std::nullopt;
+  return *since_.begin();
+}
+
 void Executor::Work() {
-  while (std::optional<std::function<void()>> task = tasks_.Pop()) (*task)();
+  ::pthread_setname_np(::pthread_self(), "executor");
+  while (std::optional<Task> task = tasks_.Pop()) {
+    task->run();
+    // What the task holds on to goes with it, before the next one is waited for.
+    task->run = nullptr;
+    Forget(task->since);
+  }
 }
 
 }  // namespace proofline::rpc

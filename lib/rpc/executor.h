@@ -5,11 +5,14 @@
 #include <cstddef>
 #include <functional>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "lib/base/bounded_queue.h"
+#include "lib/base/clock.h"
 
 namespace proofline::rpc {
 
@@ -31,13 +34,25 @@ class Executor {
   // comes. Not from a task.
   void Stop();
 
+  // Since when the oldest task that has not ended was given; nothing when there is none.
+  std::optional<base::SteadyTime> oldest() const;
+
   // Tasks that wait for a thread.
   std::size_t waiting() const { return tasks_.size(); }
 
  private:
   void Work();
 
-  base::BoundedQueue<std::function<void()>> tasks_;
+  struct Task {
+    std::function<void()> run;
+    std::multiset<base::SteadyTime>::iterator since;
+  };
+
+  void Forget(std::multiset<base::SteadyTime>::iterator since);
+
+  base::BoundedQueue<Task> tasks_;
+  mutable std::mutex since_mutex_;
+  std::multiset<base::SteadyTime> since_;  // of every task that has not ended
   std::atomic<bool> stopping_ = false;
   std::mutex join_mutex_;
   std::vector<std::jthread> threads_;

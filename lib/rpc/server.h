@@ -36,7 +36,8 @@ struct ServerOptions {
   bool insecure_allowed = false;
   // Completes the sentence "choose another address in …" of a refused address.
   std::string where = "the configuration";
-  // Largest message taken, in bytes; a larger one ends its call with RESOURCE_EXHAUSTED.
+  // Largest message taken, in bytes; a larger one ends its call with RESOURCE_EXHAUSTED. What comes
+  // is read and parsed before a service sees it: give each server what its own calls need.
   int max_receive_bytes = 16 << 20;
   // Open calls of one connection; further ones wait at the client.
   int max_streams_per_connection = 256;
@@ -47,6 +48,10 @@ struct ServerOptions {
   // answer before its connection (and every call on it) ends.
   std::chrono::milliseconds keepalive_time{30'000};
   std::chrono::milliseconds keepalive_timeout{10'000};
+  // Who connects and does not say what it is there for (TLS, HTTP/2) in this time is hung up on.
+  std::chrono::milliseconds handshake_timeout{20'000};
+  // A connection on which no call has been open for this long is closed; clients connect again.
+  std::chrono::milliseconds idle_timeout{15 * 60'000};
 };
 
 // A running server. Thread-safe. The services must outlive it. Clients may ping every 10 s, even

@@ -1,3 +1,5 @@
+#include <array>
+
 #include <filesystem>
 
 #include "lib/base/file.h"
@@ -61,6 +63,19 @@ class FakeHost : public v1::AdminService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ListStudioGalleries(Context*, const v1::ListStudioGalleriesRequest* request,
+                                   v1::ListStudioGalleriesResponse* response) override {
+    // One gallery on a page.
+    static constexpr std::array kTitles = {"A B", "Summer", "Twice", "Twice"};
+    const std::size_t at = request->page_token().empty() ? 0 : std::stoul(request->page_token());
+    v1::Gallery& gallery = *response->add_galleries();
+    gallery.set_name(request->parent() + "/galleries/gallery-" + std::to_string(at));
+    gallery.set_title(kTitles[at]);
+    gallery.set_photo_count(static_cast<std::int64_t>(at));
+    if (at + 1 < kTitles.size()) response->set_next_page_token(std::to_string(at + 1));
+    return grpc::Status::OK;
+  }
+
   grpc::Status GetStudioOrder(Context*, const v1::GetStudioOrderRequest* request,
                               v1::Order* response) override {
     response->set_name(request->name());
@@ -119,7 +134,22 @@ TEST_CASE("a customer is shared galleries, photos and matches, and its identifie
   CHECK(share.photos(0) == "studios/demo/galleries/g3/photos/p1");
   CHECK(share.matches(0).value() == "Prom");
   CHECK(line.host.customer.customer().expire_time().seconds() == 1798761600);
-  CHECK(line.Run({"customer", "create", "demo", "--gallery", "A B"}).exit_code == 2);
+}
+
+TEST_CASE("the host's galleries are listed, and shared by their titles") {
+  HostLine line;
+  const Ran list = line.Run({"galleries", "demo"});
+  CHECK(list.out.find("gallery-0  A B") != std::string::npos);
+  CHECK(list.out.find("gallery-3  Twice") != std::string::npos);
+  REQUIRE(line.Run({"customer", "create", "demo", "--gallery", "A B"}).exit_code == 0);
+  CHECK(line.host.customer.customer().share().galleries(0) == "studios/demo/galleries/gallery-0");
+  const Ran twice = line.Run({"customer", "create", "demo", "--gallery", "the Twice"});
+  CHECK(twice.exit_code == 4);
+  CHECK(twice.err.find("proofline host galleries demo") != std::string::npos);
+  CHECK(line.Run({"customer", "update", "c1", "--gallery", "A B"}).exit_code == 0);
+  CHECK(line.host.update.customer().share().galleries(0) == "studios/demo/galleries/gallery-0");
+  // Nothing that is not served is offered.
+  CHECK(line.Run({"release", "o1"}).exit_code == 2);
 }
 
 TEST_CASE("an update changes only what its flags name") {

@@ -29,6 +29,8 @@ class FakeStudio : public v1::StudioControlService::Service {
   std::vector<v1::UpdateLocalPhotoRequest> updates;
   std::vector<v1::BatchUpdateLocalPhotosRequest> batches;
   std::vector<v1::GetStudioStatusResponse> statuses;
+  // Streams that are watched until the last one is refused; 0: they end well.
+  int breaks = 0;
 
  private:
   using Context = grpc::ServerContext;
@@ -85,7 +87,9 @@ class FakeStudio : public v1::StudioControlService::Service {
   grpc::Status WatchStudioStatus(Context*, const v1::WatchStudioStatusRequest*,
                                  grpc::ServerWriter<v1::GetStudioStatusResponse>* writer) override {
     for (const auto& status : statuses) writer->Write(status);
-    return grpc::Status::OK;
+    if (breaks == 0) return grpc::Status::OK;
+    return --breaks > 0 ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "going down")
+                        : grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "it is enough");
   }
 
   grpc::Status PauseWork(Context*, const v1::PauseWorkRequest*, v1::PauseWorkResponse*) override {
@@ -239,6 +243,23 @@ TEST_CASE("a call that the daemon does not know yet is exit code 1 and a sentenc
   const Ran ran = line.Run({"rescan"});
   CHECK(ran.exit_code == 1);
   CHECK(ran.err.find("older than this program") != std::string::npos);
+}
+
+TEST_CASE("who watches is told that the daemon is away, and watches on when it is back") {
+  Line line;
+  line.studio.statuses.emplace_back().set_published(7);
+  line.studio.breaks = 3;
+  const Ran ran = line.Run({"watch", "--timeout", "60s"});
+  INFO(ran.err);
+  CHECK(ran.exit_code != 0);
+  CHECK(Lines(ran.out) == 3);
+  std::size_t away = 0;
+  for (std::size_t at = ran.err.find("is away"); at != std::string::npos;
+       at = ran.err.find("is away", at + 1)) {
+    ++away;
+  }
+  CHECK(away == 2);
+  CHECK(ran.err.find("waiting for it") != std::string::npos);
 }
 
 }  // namespace

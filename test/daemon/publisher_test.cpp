@@ -1,6 +1,11 @@
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
 #include <map>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "daemon/proof_publisher.h"
 #include "lib/imaging/jpeg_header.h"
@@ -350,6 +355,35 @@ TEST_CASE("a refused key is told of") {
   publisher.Start();
   CHECK(Eventually(
       [&] { return publisher.state().message.find("the key is not known") != std::string::npos; }));
+}
+
+TEST_CASE("who waits for something to send sleeps while work is paused") {
+  Publishing p;
+  p.AddPhotos(0, 2, 1000);
+  REQUIRE(p.studio.catalog().SetPaused(true).ok());
+  std::atomic<pid_t> thread = 0;
+  std::atomic<bool> over = false;
+  std::atomic<bool> goes_on = false;
+  std::atomic<bool> went_on = false;
+  std::jthread sender([&](const std::stop_token& stop) {
+    thread = ::gettid();
+    p.studio.catalog().WaitForPending(0, stop);
+    went_on = goes_on.load();
+    over = true;
+  });
+  // Until it sleeps: nobody else uses the catalog, so it sleeps for nothing but this.
+  const auto sleeps = [&] {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread.load()) + "/stat");
+    std::string stat;
+    std::getline(file, stat);
+    const std::size_t name_end = stat.rfind(')');
+    return name_end != std::string::npos && stat.substr(name_end + 2, 1) == "S";
+  };
+  REQUIRE(Eventually([&] { return over || (thread != 0 && sleeps()); }));
+  goes_on = true;
+  REQUIRE(p.studio.catalog().SetPaused(false).ok());
+  sender.join();
+  CHECK(went_on);
 }
 
 TEST_CASE("paused work sends nothing until it goes on") {

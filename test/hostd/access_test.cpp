@@ -176,13 +176,55 @@ TEST_CASE("An identifier claimed for a customer that was never stored is free ag
   test::FillStudio(*door.store, "north");
   const std::string hash = *door.access->HashIdentifier("ABCD-1234");
   REQUIRE(door.store->ClaimIdentifier("north", "ghost", hash).ok());
-  CHECK(absl::IsAlreadyExists(door.store->ClaimIdentifier("north", "anna", hash)));
+  CHECK(absl::IsAlreadyExists(door.store->ClaimIdentifier("north", "anna", hash).status()));
   CHECK_FALSE(door.access->SignIn("ABCD-1234", "a").ok());
   door.clock.Advance(minutes(2));
   door.AddCustomer("anna", "ABCD-1234");
   const auto session = door.access->SignIn("ABCD-1234", "a");
   REQUIRE(session.ok());
   CHECK(session->customer.name() == "studios/north/customers/anna");
+}
+
+TEST_CASE("An identifier stays its customer's however long storing the customer takes") {
+  Door door;
+  test::FillStudio(*door.store, "north");
+  test::FillStudio(*door.store, "south");
+  const std::string hash = *door.access->HashIdentifier("ABCD-1234");
+  pb::Customer eve;
+  eve.set_name("studios/south/customers/eve");
+  eve.set_identifier("ABCD-1234");
+  PublishedChange tom;
+  tom.sequence = 1;
+  tom.kind = PublishedChange::Kind::kCustomer;
+  tom.customer.set_name("studios/north/customers/tom");
+  tom.identifier_hash = hash;
+  {
+    auto claim = door.store->ClaimIdentifier("north", "tom", hash);
+    REQUIRE(claim.ok());
+    // The disk is full of other things for a while.
+    door.clock.Advance(minutes(10));
+    CHECK(rpc::ReasonOf(door.access->CreateCustomer(eve).status()) == "IDENTIFIER_IN_USE");
+    CHECK(door.store->ClaimIdentifier("north", "tom", hash).ok());
+    tom.identifier_claim = *std::move(claim);
+  }
+  SECTION("it is stored at last") {
+    const auto outcome = test::PublishNow(*door.store, "north", "one", "cat", {std::move(tom)});
+    REQUIRE(outcome.ok());
+    CHECK(outcome->refusals.empty());
+    door.clock.Advance(minutes(10));
+    CHECK(rpc::ReasonOf(door.access->CreateCustomer(eve).status()) == "IDENTIFIER_IN_USE");
+    CHECK(door.access->SignIn("ABCD-1234", "a")->customer.name() == "studios/north/customers/tom");
+  }
+  SECTION("it is given up: the other one has it, and who comes too late is refused") {
+    tom.identifier_claim = nullptr;
+    REQUIRE(door.access->CreateCustomer(eve).ok());
+    const auto outcome = test::PublishNow(*door.store, "north", "one", "cat", {std::move(tom)});
+    REQUIRE(outcome.ok());
+    REQUIRE(outcome->refusals.size() == 1);
+    CHECK(outcome->refusals[0].reason() == "IDENTIFIER_IN_USE");
+    CHECK(absl::IsNotFound(door.store->GetCustomer("north", "tom").status()));
+    CHECK(door.access->SignIn("ABCD-1234", "a")->customer.name() == eve.name());
+  }
 }
 
 TEST_CASE("Guessing is slowed down") {

@@ -146,6 +146,60 @@ TEST_CASE("A header of a store from before headers were counted is kept") {
   CHECK(Proof(*shelf.OpenCopy(), "p1") == JpegOf(old_photo, pb::RENDITION_KIND_PROOF));
 }
 
+TEST_CASE(
+    "Headers from before headers were counted are counted once, and go with their last photo") {
+  Shelf shelf;
+  const Sample old_photo{.photo = "p1", .content = "old"};
+  const Sample gone{.photo = "p3", .content = "gone"};
+  const Sample new_photo{.photo = "p2", .content = "new"};
+  const base::Digest header = HeaderOf(PhotoChangeOf(1, old_photo));
+  const base::Digest orphan = base::Sha256Of("the header of nobody");
+  shelf.Publish({PhotoChangeOf(1, old_photo), PhotoChangeOf(2, gone)});
+  shelf.store.reset();
+  {
+    kv::Database::Options options;
+    options.column_families = {{.name = std::string(keys::kRecords), .blob_files = false},
+                               {.name = std::string(keys::kRenditions), .blob_files = true}};
+    auto database = kv::Database::Open(shelf.dir / "store", options);
+    REQUIRE(database.ok());
+    kv::Batch batch;
+    batch.Delete(keys::kRecords, keys::HeaderUses("north", header));
+    batch.Put(keys::kRecords, keys::Header("north", orphan), "the header of nobody");
+    record::FormatRecord format;
+    format.set_version(1);
+    batch.Put(keys::kRecords, keys::Format(), format.SerializeAsString());
+    for (const char* photo : {"p1", "p3"}) {
+      record::PhotoRecord record;
+      REQUIRE(record.ParseFromString(*database->Get(keys::kRecords, keys::Photo("north", photo))));
+      for (auto& rendition : *record.mutable_renditions()) rendition.clear_header_digest();
+      batch.Put(keys::kRecords, keys::Photo("north", photo), record.SerializeAsString());
+    }
+    REQUIRE(database->Commit(std::move(batch)).ok());
+  }
+  shelf.store = shelf.OpenAt(shelf.dir / "store");
+  REQUIRE_FALSE(*shelf.store->AreHeadersCounted());
+  // What comes before the counting is not counted yet, what goes is not missed.
+  shelf.Publish({PhotoChangeOf(3, new_photo), WithdrawalOf(4, gone)});
+  std::stop_source stopped;
+  stopped.request_stop();
+  CHECK(absl::IsCancelled(shelf.store->CountHeaders(stopped.get_token())));
+  CHECK_FALSE(*shelf.store->AreHeadersCounted());
+  SECTION("at one go") {}
+  SECTION("by a host that was started again") { shelf.Reopen(); }
+  {
+    const auto crashed = shelf.OpenCopy();
+    REQUIRE(crashed->CountHeaders({}).ok());
+    CHECK_FALSE(Holds(*crashed, orphan));
+  }
+  REQUIRE(shelf.store->CountHeaders({}).ok());
+  CHECK(*shelf.store->AreHeadersCounted());
+  CHECK_FALSE(Holds(*shelf.OpenCopy(), orphan));
+  shelf.Publish({WithdrawalOf(5, old_photo)});
+  CHECK(Proof(*shelf.OpenCopy(), "p2") == JpegOf(new_photo, pb::RENDITION_KIND_PROOF));
+  shelf.Publish({WithdrawalOf(6, new_photo)});
+  CHECK_FALSE(Holds(*shelf.OpenCopy(), header));
+}
+
 TEST_CASE("Who reads while a photo is replaced gets one of its renditions, whole") {
   Shelf shelf;
   const Sample sample{.photo = "p1"};

@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "hostd/order_rules.h"
 #include "hostd/record_text.h"
 #include "hostd/store.h"
@@ -15,10 +17,14 @@ using test::PhotoChangeOf;
 using test::PublishNow;
 
 struct Counter {
-  Counter() {
+  void Reopen() {
+    store.reset();
     auto opened = Store::Open(dir / "store", std::uint64_t{8} << 20, clock);
     REQUIRE(opened.ok());
     store = *std::move(opened);
+  }
+  Counter() {
+    Reopen();
     test::FillStudio(*store, "north");
     REQUIRE(PublishNow(*store, "north", "one", "a", {PhotoChangeOf(1, {.photo = "p1"})}).ok());
     REQUIRE(PublishNow(*store, "north", "two", "b", {PhotoChangeOf(1, {.photo = "p2"})}).ok());
@@ -172,6 +178,37 @@ TEST_CASE("A change that is refused leaves the order as it was") {
       counter.store
           ->UpdateOrder("north", "nothing", [](pb::Order&) { return absl::StatusOr<bool>(true); })
           .status()));
+}
+
+TEST_CASE("A host that was restored from an older copy tells whoever knows more of its orders") {
+  Counter counter;
+  const std::int64_t kept = counter.Take("anna", {"p1"}, "a").revision();
+  CHECK(kept == 1);
+  counter.Reopen();
+  std::filesystem::copy(counter.dir / "store", counter.dir / "backup",
+                        std::filesystem::copy_options::recursive);
+  counter.clock.Advance(std::chrono::hours(1));
+  counter.Take("anna", {"p1"}, "b");
+  const std::int64_t lost = counter.Take("anna", {"p1"}, "c").revision();
+  CHECK_FALSE(*counter.store->IsForeignRevision("north", lost));
+  counter.store.reset();
+  std::filesystem::remove_all(counter.dir / "store");
+  std::filesystem::rename(counter.dir / "backup", counter.dir / "store");
+  counter.clock.Advance(std::chrono::hours(1));
+  counter.Reopen();
+  // It is ahead of the feed, and after a few orders it is not any more.
+  CHECK(counter.store->OrderRevision("north").value() < lost);
+  std::int64_t last = 0;
+  for (int i = 0; i < 4; ++i)
+    last = counter.Take("anna", {"p1"}, std::string("d").append(std::to_string(i))).revision();
+  CHECK(last > lost);
+  for (int opening = 0; opening < 2; ++opening) {
+    CHECK(*counter.store->IsForeignRevision("north", lost));
+    CHECK_FALSE(*counter.store->IsForeignRevision("north", kept));
+    CHECK_FALSE(*counter.store->IsForeignRevision("north", last - 1));
+    CHECK(counter.Feed({"studio", "studio"}, kept).size() == 4);
+    counter.Reopen();
+  }
 }
 
 }  // namespace proofline::host

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "lib/base/text.h"
+#include "lib/rpc/status.h"
 #include "test/catch.h"
 #include "test/hostd/photo_samples.h"
 #include "test/hostd/test_host.h"
@@ -102,6 +103,62 @@ TEST_CASE("A device's photos come page by page, and a token is of use to that de
   } while (!request.page_token().empty());
   CHECK(names.size() == 5);
   CHECK(pages >= 3);
+}
+
+TEST_CASE("A device is told the customers that it has brought, without what they type") {
+  Studio studio;
+  const auto customer = [](std::int64_t sequence, const std::string& id) {
+    pb::PublishEntry entry;
+    entry.set_sequence(sequence);
+    entry.mutable_customer()->set_name(std::string("studios/north/customers/").append(id));
+    entry.mutable_customer()->set_identifier(std::string("CODE-OF-").append(id).append("-2031"));
+    entry.mutable_customer()->set_display_name(std::string("called ").append(id));
+    entry.mutable_customer()->mutable_update_time()->set_seconds(1'700'000'000 + sequence);
+    *entry.mutable_customer()->mutable_share() = test::ShareOfGallery("north", "wedding");
+    return entry;
+  };
+  studio.Publish(studio.one, {customer(1, "anna"), customer(2, "ben")});
+  studio.Publish(studio.two, {customer(1, "carl")});
+  const auto stub = studio.host.Sync(studio.one);
+  std::vector<pb::Customer> told;
+  pb::ListDeviceCustomersRequest request;
+  request.set_page_size(1);
+  do {
+    pb::ListDeviceCustomersResponse page;
+    REQUIRE(Call(*stub, &pb::SyncService::Stub::ListDeviceCustomers, request, &page).ok());
+    for (const pb::Customer& one : page.customers()) told.push_back(one);
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].name() == "studios/north/customers/anna");
+  CHECK(told[0].identifier().empty());
+  CHECK(told[0].display_name() == "called anna");
+  CHECK(told[0].update_time().seconds() == 1'700'000'001);
+  CHECK(told[1].name() == "studios/north/customers/ben");
+  pb::ListDeviceCustomersResponse none;
+  const auto stranger = studio.host.Sync("north.one.wrong");
+  CHECK(Call(*stranger, &pb::SyncService::Stub::ListDeviceCustomers,
+             pb::ListDeviceCustomersRequest(), &none)
+            .error_code() == grpc::StatusCode::UNAUTHENTICATED);
+}
+
+TEST_CASE("A request of many bytes is weighed before it is read, and not before its key is known") {
+  Studio studio;
+  pb::ReportProgressRequest request;
+  request.set_order("studios/north/orders/none");
+  for (int i = 0; i < 1'000'000; ++i) request.add_lines();  // two bytes each
+  pb::ReportProgressResponse response;
+  const auto known = studio.host.Sync(studio.one);
+  const grpc::Status refused =
+      Call(*known, &pb::SyncService::Stub::ReportProgress, request, &response);
+  CHECK(refused.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
+  CHECK(rpc::ReasonOf(rpc::FromGrpc(refused)) == "REQUEST_TOO_LARGE");
+  const auto stranger = studio.host.Sync("north.one.wrong");
+  CHECK(Call(*stranger, &pb::SyncService::Stub::ReportProgress, request, &response).error_code() ==
+        grpc::StatusCode::UNAUTHENTICATED);
+  request.clear_lines();
+  CHECK(Call(*known, &pb::SyncService::Stub::ReportProgress, request, &response).error_code() ==
+        grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_CASE("Who has no key is told nothing") {

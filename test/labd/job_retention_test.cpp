@@ -148,7 +148,7 @@ TEST_CASE("a removed job that is brought again is told how it ended, and is not 
   CHECK(shelf.store->GetRemoved(id)->items[1].quantity() == 2);
   CHECK(rpc::ReasonOf(shelf.store->GetRemoved("nothing").status()) == "JOB_NOT_FOUND");
   // New jobs go on behind it in the feed.
-  CHECK(shelf.store->Create(Shelf::Job("2"))->job.revision() == revision + 1);
+  CHECK(shelf.store->Create(Shelf::Job("2"))->job.revision() > revision);
 }
 
 TEST_CASE("with its jobs an original is needed no more, and a reprint leaves by itself") {

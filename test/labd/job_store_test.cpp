@@ -1,5 +1,7 @@
 #include "labd/job_store.h"
 
+#include <filesystem>
+#include <string>
 #include <vector>
 
 #include "lib/rpc/status.h"
@@ -117,7 +119,52 @@ TEST_CASE("a store that is opened again has everything, and its feed goes on") {
   CHECK(store->feed().current() == static_cast<std::uint64_t>(revision));
   CHECK(store->Create(Job("7", 2))->job.id() == id);
   const auto next = store->Create(Job("8", 1));
-  CHECK(next->job.revision() == revision + 1);
+  CHECK(next->job.revision() > revision);
+  CHECK(Revisions(*store, revision) == std::vector<std::int64_t>{next->job.revision()});
+  CHECK(store->CheckAfterRevision(revision).ok());
+  CHECK(store->CheckAfterRevision(next->job.revision()).ok());
+  CHECK(absl::IsInvalidArgument(store->CheckAfterRevision(-1)));
+  CHECK(absl::IsOutOfRange(store->CheckAfterRevision(next->job.revision() + 1)));
+}
+
+TEST_CASE(
+    "a lab that was restored from an older copy tells whoever knows more, also when it has gone "
+    "on") {
+  const test::TempDir folder;
+  base::FakeClock clock;
+  std::int64_t kept = 0;
+  std::int64_t lost = 0;
+  {
+    auto store = Open(folder, clock);
+    kept = store->Create(Job("1", 1))->job.revision();
+    store.reset();
+    std::filesystem::copy(folder / "store", folder / "backup",
+                          std::filesystem::copy_options::recursive);
+    store = Open(folder, clock);
+    clock.Advance(std::chrono::hours(1));
+    REQUIRE(store->Create(Job("2", 1)).ok());
+    lost = store->Create(Job("3", 1))->job.revision();
+    CHECK(store->CheckAfterRevision(lost).ok());
+  }
+  std::filesystem::remove_all(folder / "store");
+  std::filesystem::rename(folder / "backup", folder / "store");
+  clock.Advance(std::chrono::hours(1));
+  auto store = Open(folder, clock);
+  CHECK(rpc::ReasonOf(store->CheckAfterRevision(lost)) == "REVISION_UNKNOWN");
+  // It goes on, past all that it had given out.
+  std::int64_t last = 0;
+  for (int i = 0; i < 5; ++i)
+    last = store->Create(Job(std::string("new").append(std::to_string(i)), 1))->job.revision();
+  CHECK(last > lost);
+  for (int opening = 0; opening < 2; ++opening) {
+    CHECK(rpc::ReasonOf(store->CheckAfterRevision(lost)) == "REVISION_UNKNOWN");
+    CHECK(store->CheckAfterRevision(kept).ok());
+    CHECK(store->CheckAfterRevision(last).ok());
+    CHECK(store->CheckAfterRevision(last - 1).ok());
+    CHECK(Revisions(*store, kept).size() == 5);
+    store.reset();
+    store = Open(folder, clock);
+  }
 }
 
 TEST_CASE("the feed holds each job once, at its last change, and never skips") {

@@ -1,7 +1,9 @@
 // Each daemon under a service manager: what it says while it starts, works, reads its configuration
 // again, and stops.
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <cstddef>
@@ -55,6 +57,32 @@ class Manager {
   base::UniqueFd fd_;
 };
 
+// Threads of another process that are held where they are.
+class HeldThreads {
+ public:
+  HeldThreads(pid_t process, const std::string& name) {
+    const fs::path tasks = fs::path("/proc") / std::to_string(process) / "task";
+    for (const fs::directory_entry& task : fs::directory_iterator(tasks)) {
+      if (ReadText(task.path() / "comm") != name + "\n") continue;
+      const pid_t thread = std::stoi(task.path().filename());
+      REQUIRE(::ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) == 0);
+      REQUIRE(::ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0);
+      int status = 0;
+      REQUIRE(::waitpid(thread, &status, __WALL) == thread);
+      held_.push_back(thread);
+    }
+    REQUIRE_FALSE(held_.empty());
+  }
+  ~HeldThreads() {
+    for (const pid_t thread : held_) ::ptrace(PTRACE_DETACH, thread, nullptr, nullptr);
+  }
+  HeldThreads(const HeldThreads&) = delete;
+  HeldThreads& operator=(const HeldThreads&) = delete;
+
+ private:
+  std::vector<pid_t> held_;
+};
+
 void Append(const fs::path& file, const std::string& text) {
   std::ofstream(file, std::ios::app) << text;
 }
@@ -104,6 +132,42 @@ TEST_CASE("every daemon says that it is ready, gets on, reads its configuration 
 
   CHECK(line.Stop(part) == 0);
   CHECK(Has(manager.Next("STOPPING=1\n"), "SIGTERM"));
+}
+
+TEST_CASE("a daemon whose work hangs is not said to be well, and says what hangs") {
+  // What the threads of that name do is held up as by a disk that does not answer.
+  struct Case {
+    Part part;
+    const char* threads;
+    const char* says;
+  };
+  const Case at = GENERATE(Case{Part::kHost, "committer", "the store"},
+                           Case{Part::kLab, "executor", "the work for studios"});
+  Line line;
+  Manager manager(line.folder() / "notify");
+  line.SetEnvironment(at.part, manager.Environment());
+  line.Start(at.part);
+  manager.Next("WATCHDOG=1");
+  {
+    const HeldThreads held(line.pid(at.part), at.threads);
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
+    if (at.part == Part::kHost) {
+      v1::CreateStudioRequest request;
+      request.set_studio_id("stuck");
+      v1::Studio studio;
+      CHECK_FALSE(line.Admin()->CreateStudio(&context, request, &studio).ok());
+    } else {
+      v1::ListJobsResponse jobs;
+      CHECK_FALSE(line.Lab()->ListJobs(&context, v1::ListJobsRequest(), &jobs).ok());
+    }
+    manager.Next(std::string("STATUS=") + at.says + " does not get on");
+    for (int i = 0; i < 5; ++i) CHECK(Has(manager.Next(""), at.says));
+  }
+  // It gets on, and is well again.
+  manager.Next("WATCHDOG=1");
+  CHECK(Has(line.Log(at.part), std::string(at.says) + " does not get on"));
+  CHECK(line.Stop(at.part) == 0);
 }
 
 TEST_CASE("a daemon that is not ready says nothing of it, and one that cannot start never does") {

@@ -2,10 +2,13 @@
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <future>
@@ -204,6 +207,43 @@ TEST_CASE("a message above the limit ends its call and nothing else") {
   pb::ReportProgressResponse response;
   CHECK(line.stub->ReportProgress(&context, request, &response).error_code() ==
         grpc::StatusCode::RESOURCE_EXHAUSTED);
+  CHECK(line.Report().ok());
+}
+
+TEST_CASE("connections that say nothing stop nobody, and are hung up on") {
+  TestService service;
+  ServerOptions options;
+  options.handshake_timeout = std::chrono::milliseconds(1'000);
+  Line line(service, options);
+  const std::string address = line.server->addresses().front();
+  sockaddr_in name = {};
+  name.sin_family = AF_INET;
+  name.sin_port =
+      htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::vector<base::UniqueFd> idle;
+  for (int i = 0; i < 400; ++i) {
+    base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0);
+    idle.push_back(std::move(fd));
+  }
+  // Somebody else, on a connection of its own.
+  const auto other = MakeChannel({.address = address});
+  REQUIRE(other.ok());
+  const auto stub = pb::SyncService::NewStub(*other);
+  grpc::ClientContext context;
+  WithDeadline(context, std::chrono::seconds(30));
+  pb::ReportProgressResponse response;
+  CHECK(stub->ReportProgress(&context, {}, &response).ok());
+  // The end of the connection, after whatever the server says first.
+  for (const base::UniqueFd& fd : idle) {
+    const timeval patience{.tv_sec = 60, .tv_usec = 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    char bytes[256];
+    ssize_t got = 1;
+    while (got > 0) got = ::recv(fd.get(), bytes, sizeof(bytes), 0);
+    REQUIRE((got == 0 || errno == ECONNRESET));
+  }
   CHECK(line.Report().ok());
 }
 
