@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "lib/base/sanitized.h"
 #include "lib/base/text.h"
 #include "lib/imaging/vips_runtime.h"
 #include "lib/imaging/worker_channel.h"
@@ -86,8 +87,7 @@ void LowerFurther(bool idle) {
 }
 
 void ApplyLimits(const Limits& limits) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  // Sanitizers reserve terabytes of address space.
+#ifndef PROOFLINE_SANITIZED
   const rlimit memory{limits.memory, limits.memory};
   ::setrlimit(RLIMIT_AS, &memory);
 #endif
