@@ -87,10 +87,8 @@ void LowerFurther(bool idle) {
 }
 
 void ApplyLimits(const Limits& limits) {
-#ifndef PROOFLINE_SANITIZED
   const rlimit memory{limits.memory, limits.memory};
-  ::setrlimit(RLIMIT_AS, &memory);
-#endif
+  if (!base::kSanitized) ::setrlimit(RLIMIT_AS, &memory);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
