@@ -22,6 +22,12 @@ pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(Cups REQUIRED)
 pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 
+# Daemons that run for years link proofline_allocator; a sanitizer brings an allocator of its own.
+add_library(proofline_allocator INTERFACE)
+if(NOT PROOFLINE_SANITIZE)
+  target_link_libraries(proofline_allocator INTERFACE PkgConfig::jemalloc)
+endif()
+
 # Debian 12 has Catch2 v2, Debian 13 has v3: tests include test/catch.h and link proofline_catch.
 include(Catch)
 add_library(proofline_catch INTERFACE)

@@ -54,7 +54,7 @@ class ProofPublisher::Session {
       : publisher_(publisher),
         catalog_(publisher.catalog_),
         call_(stop),
-        link_(stop, [this] { over_.request_stop(); }) {}
+        link_(stop, Link{[this] { over_.request_stop(); }}) {}
 
   // Blocks until the stream is over. `opened` tells whether the host had answered.
   absl::Status Run(bool& opened) {

@@ -11,20 +11,6 @@
 #include "lib/imaging/text.h"
 #include "lib/imaging/want_of_memory.h"
 
-#if defined(__SANITIZE_THREAD__)
-// The libraries are not built with ThreadSanitizer, which therefore cannot see their locks.
-extern "C" const char* __tsan_default_suppressions() {
-  return "called_from_lib:libvips.so.42\n"
-         "called_from_lib:libglib-2.0.so.0\n"
-         "called_from_lib:libgobject-2.0.so.0\n"
-         "race:libglib-2.0.so.0\n"
-         "race:libgobject-2.0.so.0\n"
-         "race:libvips.so.42\n"
-         "race:libvips-cpp.so.42\n"
-         "race:libjpeg.so.62\n";
-}
-#endif
-
 namespace proofline::imaging {
 namespace {
 

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "lib/base/sanitized.h"
 #include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
 #include "lib/imaging/vips_runtime.h"
@@ -99,11 +100,8 @@ void LowerFurther(std::uint64_t nice) {
 }
 
 void ApplyLimits(const Limits& limits) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  // Sanitizers reserve terabytes of address space.
   const rlimit memory{limits.memory, limits.memory};
-  ::setrlimit(RLIMIT_AS, &memory);
-#endif
+  if (!base::kSanitized) ::setrlimit(RLIMIT_AS, &memory);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

@@ -17,13 +17,14 @@
 #include "daemon/catalog.h"
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
+#include "lib/base/sanitized.h"
 #include "test/catch.h"
 #include "test/temp_dir.h"
 
 namespace proofline::studio::test {
 
 // Longest time that a test waits for something that must happen.
-inline constexpr auto kPatience = std::chrono::seconds(30);
+inline constexpr auto kPatience = std::chrono::seconds(base::kSanitized ? 150 : 30);
 
 inline void WriteFile(const std::string& path, std::string_view content) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());

@@ -276,7 +276,9 @@ TEST_CASE("wrong originals do not use up the spool's room") {
              grpc::StatusCode::DATA_LOSS;
     }));
   }
-  CHECK(lab.Upload(job.name(), picture).complete);
+  const auto right = lab.Upload(job.name(), picture);
+  INFO(right.status.error_message());
+  CHECK(right.complete);
   pb::GetLabStatusResponse status;
   grpc::ClientContext context;
   REQUIRE(lab.control().GetLabStatus(&context, pb::GetLabStatusRequest(), &status).ok());

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "lib/base/digest.h"
+#include "lib/base/sanitized.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/endpoints.h"
 #include "proofline/v1/lab_control_service.grpc.pb.h"
@@ -270,7 +271,7 @@ class LabProcess {
 
   static void Limit(grpc::ClientContext& context,
                     std::chrono::seconds limit = std::chrono::seconds(30)) {
-    rpc::WithDeadline(context, limit);
+    rpc::WithDeadline(context, limit * (base::kSanitized ? 5 : 1));
   }
 
  private:

@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "lib/base/sanitized.h"
 #include "test/process.h"
 
 namespace proofline::test {
@@ -25,7 +26,7 @@ namespace proofline::test {
 // Asks again and again, without hope: false when `done` has not become true within `limit`.
 template <typename Done>
 bool Eventually(const Done& done, std::chrono::milliseconds limit = std::chrono::seconds(30)) {
-  const auto end = std::chrono::steady_clock::now() + limit;
+  const auto end = std::chrono::steady_clock::now() + limit * (base::kSanitized ? 5 : 1);
   while (!done()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));

@@ -265,7 +265,9 @@ TEST_CASE("a stream can be finished by another thread while requests keep coming
       stream->Finish(Error(absl::StatusCode::kAborted, "a newer stream came", "REPLACED"));
     });
     while (client->Write(Pack(2))) continue;
-    CHECK(ReasonOf(FromGrpc(client->Finish())) == "REPLACED");
+    const absl::Status end = FromGrpc(client->Finish());
+    INFO(end.ToString());
+    CHECK(ReasonOf(end) == "REPLACED");
   }
 }
 
