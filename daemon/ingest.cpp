@@ -25,6 +25,35 @@ constexpr std::size_t kBatch = 256;
 // Most time that recording them takes unless something hangs.
 constexpr base::Duration kLongest = std::chrono::minutes(5);
 
+// Whether the last bytes that are not zero are those that end a JPEG. Cameras make files longer
+// than their pictures.
+bool EndsAsJpeg(int fd, std::uint64_t size) {
+  constexpr std::uint64_t kMostBehind = std::uint64_t{1} << 20;
+  std::string end(static_cast<std::size_t>(std::min(kMostBehind, size)), '\0');
+  const ssize_t got = ::pread(fd, end.data(), end.size(), static_cast<off_t>(size - end.size()));
+  if (got != static_cast<ssize_t>(end.size())) return false;
+  const std::size_t last = end.find_last_not_of('\0');
+  return last != std::string::npos && end.substr(0, last + 1).ends_with("\xFF\xD9");
+}
+
+bool EndsWithZeros(int fd, std::uint64_t size) {
+  std::array<char, 4096> end;
+  const std::size_t length = std::min<std::size_t>(end.size(), size);
+  const ssize_t got = ::pread(fd, end.data(), length, static_cast<off_t>(size - length));
+  return got == static_cast<ssize_t>(length) &&
+         std::all_of(end.begin(), end.begin() + got, [](char byte) { return byte == 0; });
+}
+
+// By its first bytes.
+absl::StatusOr<imaging::ImageFormat> FormatOf(const std::string& path) {
+  const base::UniqueFd fd(
+      ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  std::array<char, 4096> bytes;
+  const ssize_t got = fd ? ::pread(fd.get(), bytes.data(), bytes.size(), 0) : -1;
+  if (got < 0) return base::ErrnoStatus(errno, base::Concat("cannot read ", Readable(path)));
+  return imaging::SniffFormat({bytes.data(), static_cast<std::size_t>(got)});
+}
+
 // Nothing has been written yet to some of the file, or to its end: it was given its size before its
 // content.
 bool IsUnfilled(const std::string& path, std::uint64_t size) {
@@ -32,13 +61,12 @@ bool IsUnfilled(const std::string& path, std::uint64_t size) {
       ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) return false;
   const off_t gap = ::lseek(fd.get(), 0, SEEK_HOLE);
-  if (gap >= 0 && static_cast<std::uint64_t>(gap) < size) return true;
-  // Not all file systems tell.
-  std::array<char, 4096> end;
-  const std::size_t length = std::min<std::size_t>(end.size(), size);
-  const ssize_t got = ::pread(fd.get(), end.data(), length, static_cast<off_t>(size - length));
-  return got == static_cast<ssize_t>(length) &&
-         std::all_of(end.begin(), end.begin() + got, [](char byte) { return byte == 0; });
+  const bool has_gap = gap >= 0 && static_cast<std::uint64_t>(gap) < size;
+  // Not all file systems tell of gaps.
+  if (!has_gap && !EndsWithZeros(fd.get(), size)) return false;
+  // What is missing inside of one, its decoder notices.
+  const absl::StatusOr<imaging::ImageFormat> format = FormatOf(path);
+  return format.ok() && (*format != imaging::ImageFormat::kJpeg || !EndsAsJpeg(fd.get(), size));
 }
 
 enum class FolderPresence { kThere, kGone, kUnknown };
@@ -49,17 +77,6 @@ FolderPresence PresenceOf(const std::string& folder) {
     return S_ISDIR(status.st_mode) ? FolderPresence::kThere : FolderPresence::kGone;
   }
   return errno == ENOENT || errno == ENOTDIR ? FolderPresence::kGone : FolderPresence::kUnknown;
-}
-
-// The first bytes of a file are those of a picture. One that cannot be read may be.
-absl::StatusOr<bool> LooksLikePicture(const std::string& path) {
-  const base::UniqueFd fd(
-      ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  std::array<char, 4096> bytes;
-  const ssize_t got = fd ? ::pread(fd.get(), bytes.data(), bytes.size(), 0) : -1;
-  if (got < 0) return base::ErrnoStatus(errno, base::Concat("cannot read ", Readable(path)));
-  return imaging::SniffFormat({bytes.data(), static_cast<std::size_t>(got)}) !=
-         imaging::ImageFormat::kUnknown;
 }
 
 }  // namespace
@@ -257,12 +274,12 @@ void Ingest::Classify(SettledPath& settled) const {
   const std::optional<Catalog::KnownFile> known = catalog_.FindFile(settled.path);
   settled.kind = FileKind::kPicture;
   if (known.has_value() && known->is_photo) return;
-  const absl::StatusOr<bool> picture = LooksLikePicture(settled.path);
-  if (!picture.ok()) {
-    spdlog::warn("{}; it is tried again at the next scan", base::ToStd(picture.status().message()));
+  const absl::StatusOr<imaging::ImageFormat> format = FormatOf(settled.path);
+  if (!format.ok()) {
+    spdlog::warn("{}; it is tried again at the next scan", base::ToStd(format.status().message()));
     settled.unreadable = true;
   }
-  if (!picture.ok() || !*picture) settled.kind = FileKind::kIgnored;
+  if (!format.ok() || *format == imaging::ImageFormat::kUnknown) settled.kind = FileKind::kIgnored;
 }
 
 bool Ingest::MayBeUnfilled(const std::string& path, const Reading& reading) const {

@@ -15,9 +15,8 @@ class Line {
   ~Line() { Stop(); }
 
   void Start(std::size_t capacity = 1000, const FileRules& rules = FileRules()) {
-    ingest_.emplace(
-        SettleQueue::Options{std::chrono::milliseconds(30), std::chrono::seconds(5), capacity},
-        studio.catalog(), base::RealClock(), rules);
+    ingest_.emplace(SettleQueue::Options{std::chrono::milliseconds(30), longest, capacity},
+                    studio.catalog(), base::RealClock(), rules);
     FolderWatcher::Options options;
     options.rules = rules;
     options.poll_interval = std::chrono::milliseconds(20);
@@ -50,6 +49,7 @@ class Line {
 
   Studio studio;
   PollMode poll = PollMode::kAuto;
+  std::chrono::seconds longest{5};
 
  private:
   std::optional<Ingest> ingest_;
@@ -241,6 +241,30 @@ TEST_CASE("a file that grows is one photo, recorded when it has come to rest") {
   line.Rest();
   CHECK(line.studio.At("big.jpg").places(0).size_bytes() == 40'000);
   CHECK(Photos(line) == 1);
+}
+
+TEST_CASE("a JPEG that has its end is whole, whatever zeros are in it and behind it") {
+  Line line;
+  line.Stop();
+  line.longest = std::chrono::hours(1);
+  line.Start();
+  const std::string begin = std::string("\xFF\xD8\xFF\xE0") + std::string(1000, 'x');
+  const std::string padded = begin + "\xFF\xD9" + std::string(50'000, '\0');
+  // Not written as such: a gap that the file system knows of.
+  constexpr std::streamoff kGap = 1 << 20;
+  const auto with_gap = [&](const std::string& name, const std::string& end) {
+    std::ofstream file(line.studio.path(name), std::ios::binary);
+    file << begin;
+    file.seekp(kGap, std::ios::cur);
+    file << end;
+  };
+  WriteFile(line.studio.path("padded.jpg"), padded);
+  with_gap("sparse.jpg", "x\xFF\xD9");
+  WriteFile(line.studio.path("unfilled.jpg"), begin + std::string(50'000, '\0'));
+  CHECK(Eventually([&] { return line.Known("padded.jpg") && line.Known("sparse.jpg"); }));
+  CHECK_FALSE(line.Known("unfilled.jpg"));
+  WriteFile(line.studio.path("unfilled.jpg"), begin + "\xFF\xD9");
+  CHECK(Eventually([&] { return line.Known("unfilled.jpg"); }));
 }
 
 TEST_CASE("a RAW file waits for the picture beside it while that is being written") {
