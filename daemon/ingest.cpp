@@ -43,10 +43,12 @@ bool IsUnfilled(const std::string& path, std::uint64_t size) {
 
 enum class FolderPresence { kThere, kGone, kUnknown };
 
-FolderPresence PresenceOf(const std::string& folder) {
+FolderPresence PresenceOf(const std::string& root, const std::string& folder, FolderNames& names) {
   struct stat status {};
   if (::lstat(folder.c_str(), &status) == 0) {
-    return S_ISDIR(status.st_mode) ? FolderPresence::kThere : FolderPresence::kGone;
+    const bool there = S_ISDIR(status.st_mode) &&
+                       (TraitsOf(status.st_dev, folder).exact_names || names.Has(root, folder));
+    return there ? FolderPresence::kThere : FolderPresence::kGone;
   }
   return errno == ENOENT || errno == ENOTDIR ? FolderPresence::kGone : FolderPresence::kUnknown;
 }
@@ -143,8 +145,9 @@ void Ingest::LookAgain(const std::string& root, const std::string& path,
         SettleQueue::Why::kEvent, stop);
 }
 
-Reading Ingest::Read(const std::string& root, const std::string& path) const {
-  return rules_.KindOfPath(root, path) == FileKind::kIgnored ? Reading() : ReadPath(path);
+Reading Ingest::Read(const std::string& root, const std::string& path, FolderNames& names) const {
+  return rules_.KindOfPath(root, path) == FileKind::kIgnored ? Reading()
+                                                             : ReadListed(root, path, names);
 }
 
 bool Ingest::OnFileEvent(const std::string& root, const std::string& path) {
@@ -211,10 +214,11 @@ void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) 
     LaneOf(root).away = 0;
   }
   std::vector<std::string> gone;
+  FolderNames names;
   absl::Status status = catalog_.KnownFoldersUnder(root, [&](const std::string& folder) {
     const base::WorkWatch::Busy busy = calls_.Begin(root, folder);
-    if (folder != root &&
-        (rules_.IgnoresFolderPath(root, folder) || PresenceOf(folder) == FolderPresence::kGone)) {
+    if (folder != root && (rules_.IgnoresFolderPath(root, folder) ||
+                           PresenceOf(root, folder, names) == FolderPresence::kGone)) {
       gone.push_back(folder);
     }
     return !stop.stop_requested();
@@ -308,13 +312,14 @@ std::vector<SettledPath> Ingest::TakeSettled(const std::string& root, Lane& lane
   std::stable_partition(due.begin(), due.end(),
                         [this](const std::string& path) { return !IsLesserHalf(path); });
   std::optional<std::uint64_t> device;
+  FolderNames names;
   for (const std::string& path : due) {
     Reading reading;
     bool unfilled = false;
     {
       // Outside the lock: a share that does not answer must not stop events.
       const base::WorkWatch::Busy busy = calls_.Begin(root, path);
-      reading = Read(root, path);
+      reading = Read(root, path, names);
       unfilled = MayBeUnfilled(path, reading);
       if (!device.has_value()) device = DeviceOf(root);
     }

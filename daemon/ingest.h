@@ -13,6 +13,7 @@
 #include "daemon/file_rules.h"
 #include "daemon/folder_calls.h"
 #include "daemon/folder_hands.h"
+#include "daemon/folder_names.h"
 #include "daemon/folder_watcher.h"
 #include "daemon/settle_queue.h"
 #include "lib/base/clock.h"
@@ -77,7 +78,7 @@ class Ingest : public FolderListener {
   // The half of a pair that is not to be the original.
   bool IsLesserHalf(const std::string& path) const;
   // What the rules ignore is not there.
-  Reading Read(const std::string& root, const std::string& path) const;
+  Reading Read(const std::string& root, const std::string& path, FolderNames& names) const;
   void Classify(SettledPath& settled) const;
   // It was written to of late and has gaps. Asks the file system.
   bool MayBeUnfilled(const std::string& path, const Reading& reading) const;
