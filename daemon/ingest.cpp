@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <utility>
 
 #include "daemon/volume.h"
@@ -106,14 +107,21 @@ std::size_t Ingest::settling() const {
   return settling;
 }
 
-std::size_t Ingest::away(const std::string& root) const {
+Ingest::Away Ingest::away(const std::string& root) const {
   const std::lock_guard lock(mutex_);
   const auto lane = lanes_.find(root);
-  return lane == lanes_.end() ? 0 : lane->second.away;
+  if (lane == lanes_.end() || lane->second.away.empty()) return {};
+  return {lane->second.away.size(), lane->second.away_since};
+}
+
+bool Ingest::IsAway(const std::string& root, const std::string& path) const {
+  const std::lock_guard lock(mutex_);
+  const auto lane = lanes_.find(root);
+  return lane != lanes_.end() && lane->second.away.contains(std::hash<std::string>()(path));
 }
 
 Ingest::Lane& Ingest::LaneOf(const std::string& root) {
-  const auto [at, is_new] = lanes_.try_emplace(root, Lane{SettleQueue(options_, clock_), 0, {}});
+  const auto [at, is_new] = lanes_.try_emplace(root, Lane{SettleQueue(options_, clock_)});
   Lane& lane = at->second;
   if (is_new && running_) {
     lane.thread =
@@ -211,7 +219,10 @@ void Ingest::OnFolderGone(const std::string& root, const std::string& folder,
 void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) {
   {
     const std::lock_guard lock(mutex_);
-    LaneOf(root).away = 0;
+    Lane& lane = LaneOf(root);
+    // What is still away is found to be so again in a moment.
+    if (lane.away.empty()) lane.away_since.reset();
+    lane.away.clear();
   }
   std::vector<std::string> gone;
   FolderNames names;
@@ -276,7 +287,7 @@ bool Ingest::MayBeUnfilled(const std::string& path, const Reading& reading) cons
   return now - written < options_.longest && IsUnfilled(path, reading.stamp.size);
 }
 
-bool Ingest::IsAway(const SettledPath& gone) const {
+bool Ingest::LiesOnAbsentVolume(const SettledPath& gone) const {
   const std::optional<Catalog::KnownFile> known = catalog_.FindFile(gone.path);
   if (!known.has_value()) return false;
   return IsVolumeAway(gone.root, gone.path, known->stamp, known->on_submount);
@@ -300,7 +311,7 @@ bool Ingest::IsLesserHalf(const std::string& path) const {
 
 bool Ingest::Examine(const std::string& root, SettledPath& settled) const {
   const base::WorkWatch::Busy busy = calls_.Begin(root, settled.path);
-  if (!settled.reading.is_file()) return !IsAway(settled);
+  if (!settled.reading.is_file()) return !LiesOnAbsentVolume(settled);
   Classify(settled);
   return true;
 }
@@ -342,7 +353,8 @@ std::vector<SettledPath> Ingest::TakeSettled(const std::string& root, Lane& lane
       worth.push_back(std::move(one));
     } else {
       const std::lock_guard lock(mutex_);
-      ++lane.away;
+      lane.away.insert(std::hash<std::string>()(one.path));
+      if (!lane.away_since.has_value()) lane.away_since = clock_.WallNow();
     }
   }
   return worth;
