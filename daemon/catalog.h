@@ -326,6 +326,8 @@ class Catalog {
     // Nothing until it was read.
     std::optional<base::Digest> digest;
     bool rendering = false;
+    // What it was before its file was written anew.
+    std::string was;
   };
 
   // catalog_files.cpp; under the lock.
@@ -403,6 +405,10 @@ class Catalog {
                                                         const base::Digest& digest,
                                                         std::uint64_t size,
                                                         const std::string& except) const;
+  // A photo whose file was written anew, and waits to be read, had this content and may have it
+  // still: `photo`, which is new, waits behind it then.
+  absl::StatusOr<bool> WaitBehindTwin(CatalogTransaction& transaction, const base::Digest& digest,
+                                      std::uint64_t size, record::Photo& photo);
   // Nobody but this device can know it: it may still turn out to be another place of a photo.
   bool MayBeCopy(const record::Photo& photo) const;
   absl::Status MergeInto(CatalogTransaction& transaction, const record::Photo& from,

@@ -357,7 +357,10 @@ absl::Status Catalog::RenameInCustomers(CatalogTransaction& transaction,
                                         const std::string& made_after) {
   if (renamed.empty()) return absl::OkStatus();
   std::vector<record::Customer> changed;
-  const std::string after = made_after.empty() ? std::string() : keys::Id(made_after);
+  // An id begins with its millisecond; those of the same one come in any order.
+  constexpr std::size_t kTime = 10;
+  const std::string after =
+      made_after.empty() ? std::string() : keys::Id(made_after.substr(0, kTime));
   // Nothing else of a transaction that renames photos is about customers.
   const absl::Status status =
       database_.Scan(keys::kCustomers, "", after, [&](std::string_view, std::string_view value) {

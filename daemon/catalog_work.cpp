@@ -102,7 +102,11 @@ std::optional<RenderTask> Catalog::TakeWaiting(const std::stop_token& stop) {
     if (stop.stop_requested()) break;
     absl::StatusOr<std::optional<RenderTask>> task = NextWaiting();
     if (task.ok() && task->has_value()) {
-      taken_[(*task)->ticket] = {(*task)->stamp.size, {}, !(*task)->maybe_known};
+      const record::Photo& photo = (*task)->record;
+      taken_[(*task)->ticket] = {(*task)->stamp.size,
+                                 {},
+                                 !(*task)->maybe_known,
+                                 photo.digest_current() ? std::string() : photo.digest()};
       return *std::move(task);
     }
     if (task.ok()) {
@@ -131,8 +135,10 @@ void Catalog::Release(const RenderTask& task) {
 bool Catalog::MayBeRendering(const RenderTask& task, const base::Digest& digest) const {
   return std::any_of(taken_.begin(), taken_.end(), [&](const auto& other) {
     const Taken& taken = other.second;
-    return other.first != task.ticket && taken.rendering && taken.size == task.stamp.size &&
-           (!taken.digest.has_value() || *taken.digest == digest);
+    if (other.first == task.ticket || taken.size != task.stamp.size) return false;
+    // Those that were taken later wait for this one.
+    if (!taken.rendering) return other.first < task.ticket && taken.was == digest.bytes();
+    return !taken.digest.has_value() || *taken.digest == digest;
   });
 }
 
@@ -158,12 +164,40 @@ absl::StatusOr<std::optional<record::Photo>> Catalog::FindTwin(CatalogTransactio
         if (id == except) return true;
         absl::StatusOr<record::Photo> photo = transaction.Photo(id);
         damage.Update(photo.status());
-        if (photo.ok() && photo->digest_current()) twin = *std::move(photo);
+        // One without a file has only what it was.
+        if (photo.ok() && (photo->digest_current() || IsMissing(*photo))) twin = *std::move(photo);
         return damage.ok() && !twin.has_value();
       });
   if (!status.ok()) return status;
   if (!damage.ok()) return damage;
   return twin;
+}
+
+absl::StatusOr<bool> Catalog::WaitBehindTwin(CatalogTransaction& transaction,
+                                             const base::Digest& digest, std::uint64_t size,
+                                             record::Photo& photo) {
+  // Those that have been somebody wait for nobody: two whose files were exchanged would do so in
+  // turns.
+  if (!photo.digest().empty()) return false;
+  bool waits = false;
+  absl::Status damage;
+  const absl::Status status = transaction.Scan(
+      keys::kDigests, keys::Digest(size, digest.bytes()), [&](std::string_view key, auto) {
+        const absl::StatusOr<record::Photo> twin = transaction.Photo(keys::PhotoFromDigest(key));
+        damage.Update(twin.status());
+        if (!twin.ok() || twin->id() == photo.id() || twin->ticket() == 0) return twin.ok();
+        const auto taken = taken_.find(twin->ticket());
+        waits = !twin->digest_current() && MainPlace(*twin)->size_bytes() == size &&
+                (taken == taken_.end() || taken->second.digest.value_or(digest) == digest);
+        return !waits;
+      });
+  if (!status.ok()) return status;
+  if (!damage.ok()) return damage;
+  if (!waits) return false;
+  photo.set_ticket(next_ticket_++);
+  waiting_may_exist_ = true;
+  if (absl::Status stored = transaction.Store(photo); !stored.ok()) return stored;
+  return true;
 }
 
 bool Catalog::MayBeCopy(const record::Photo& photo) const {
@@ -245,11 +279,16 @@ absl::Status Catalog::FinishKnown(const RenderTask& task, const base::Digest& di
     record::Photo& photo = **taken;
     absl::StatusOr<std::optional<record::Photo>> twin = std::optional<record::Photo>();
     if (MayBeCopy(photo)) twin = FindTwin(transaction, digest, task.stamp.size, photo.id());
-    if (!twin.ok()) return twin.status();
+    absl::StatusOr<bool> waits = false;
+    if (twin.ok() && !twin->has_value()) {
+      waits = WaitBehindTwin(transaction, digest, task.stamp.size, photo);
+    }
+    if (!twin.ok() || !waits.ok()) return twin.ok() ? waits.status() : twin.status();
     if (twin->has_value()) {
       absl::Status status = MergeInto(transaction, photo, **std::move(twin));
       if (!status.ok()) return status;
-    } else if (!photo.stale() && photo.digest() == digest.bytes() && photo.renditions_size() > 0) {
+    } else if (!*waits && !photo.stale() && photo.digest() == digest.bytes() &&
+               photo.renditions_size() > 0) {
       // Saved again as it was, or given a new time: nothing to make, perhaps something to send.
       photo.set_ticket(0);
       photo.set_digest_current(true);
@@ -261,12 +300,12 @@ absl::Status Catalog::FinishKnown(const RenderTask& task, const base::Digest& di
       ApplySelection(photo);
       if (absl::Status status = transaction.Store(photo); !status.ok()) return status;
     } else {
-      known = false;
+      known = *waits;
     }
   }
   if (!known) {
     const auto its = taken_.find(task.ticket);
-    if (its != taken_.end()) its->second = {task.stamp.size, digest, /*rendering=*/true};
+    if (its != taken_.end()) its->second = {task.stamp.size, digest, /*rendering=*/true, {}};
     return absl::OkStatus();
   }
   PutTotals(transaction);
@@ -320,9 +359,14 @@ absl::Status Catalog::FinishRenderedLooking(const RenderTask& task,
     }
     if (!twin.ok()) return twin.status();
     absl::Status status;
+    absl::StatusOr<bool> waits = false;
+    if (!twin->has_value()) {
+      waits = WaitBehindTwin(transaction, rendered.facts.digest, rendered.facts.size_bytes, photo);
+    }
+    if (!waits.ok()) return waits.status();
     if (twin->has_value()) {
       status = MergeInto(transaction, photo, **std::move(twin));
-    } else {
+    } else if (!*waits) {
       // The host has it although the rules would keep it: it was chosen by hand.
       const bool chosen = photo.from_host() && !sent;
       if (chosen) photo.set_choice(record::SELECTION_CHOICE_IN);

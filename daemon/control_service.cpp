@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <set>
 #include <utility>
 
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "lib/base/text.h"
 #include "lib/rpc/call.h"
 #include "lib/rpc/page_token.h"
@@ -17,6 +21,15 @@ namespace pb = proofline::v1;
 namespace {
 
 constexpr auto kStatusInterval = std::chrono::milliseconds(500);
+// Shares that are looked at for what they wait for, and orders that are named in one sentence.
+constexpr std::size_t kMostShares = 100;
+constexpr std::size_t kMostNamed = 10;
+
+std::string Since(const std::optional<base::WallTime>& time) {
+  if (!time.has_value()) return {};
+  return absl::FormatTime(" (since %Y-%m-%d %H:%M)", absl::FromChrono(*time),
+                          absl::LocalTimeZone());
+}
 
 absl::Status NoSuchPhoto(const std::string& name) {
   return rpc::Error(absl::StatusCode::kNotFound,
@@ -60,6 +73,32 @@ void ControlService::Stop() {
 
 // ---- Status
 
+std::string ControlService::WaitingOrders(const FolderWatcher::RootState& root) const {
+  const auto is_away = [&](const pb::OrderLine& line) {
+    const absl::StatusOr<record::Photo> photo =
+        parts_.catalog.GetPhoto(line.photo().substr(line.photo().rfind('/') + 1));
+    if (!photo.ok()) return false;
+    const record::Place* place = MainPlace(*photo);
+    if (place == nullptr || place->root() != root.path) return false;
+    return root.lost.has_value() || place->displaced() ||
+           parts_.ingest.IsAway(root.path, place->path());
+  };
+  std::set<std::string> orders;
+  const absl::StatusOr<std::vector<record::Share>> shares = parts_.orders.UnsentShares(kMostShares);
+  for (const record::Share& share : shares.value_or(std::vector<record::Share>())) {
+    if (std::any_of(share.lines().begin(), share.lines().end(), is_away)) {
+      orders.insert(share.order().substr(share.order().rfind('/') + 1));
+    }
+  }
+  if (orders.empty()) return {};
+  const std::size_t more = orders.size() - std::min(orders.size(), kMostNamed);
+  const std::string named = absl::StrJoin(
+      orders.begin(), std::next(orders.begin(), static_cast<std::ptrdiff_t>(orders.size() - more)),
+      ", ");
+  return base::Concat("; orders that wait for originals from there: ", named,
+                      more > 0 ? base::Concat(" and ", more, " more") : std::string());
+}
+
 pb::GetStudioStatusResponse ControlService::Status() const {
   pb::GetStudioStatusResponse status;
   status.set_version(PROOFLINE_VERSION);
@@ -91,9 +130,16 @@ pb::GetStudioStatusResponse ControlService::Status() const {
     pb::WatchedFolder& folder = *status.add_folders();
     folder.set_path(Readable(root.path));
     folder.set_message(root.message);
-    if (const std::size_t away = parts_.ingest.away(root.path); root.message.empty() && away > 0) {
-      folder.set_message(base::Concat("the disk, card or share with ", away,
-                                      " of its files is not there; their photos stay as they are"));
+    const Ingest::Away away = parts_.ingest.away(root.path);
+    if (root.lost.has_value()) {
+      folder.set_message(base::Concat(root.message, Since(root.lost), WaitingOrders(root)));
+    } else if (root.message.empty() && away.files > 0) {
+      folder.set_message(base::Concat("the disk, card or share with ", away.files,
+                                      " of its files is not there", Since(away.since),
+                                      "; their photos stay as they are", WaitingOrders(root)));
+    } else if (root.message.empty()) {
+      const std::string orders = WaitingOrders(root);
+      if (!orders.empty()) folder.set_message(base::Concat("other files lie there now", orders));
     }
     folder.set_polled(root.polled);
     if (root.scanned.has_value()) {

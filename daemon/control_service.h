@@ -133,6 +133,8 @@ class ControlService final : public v1::StudioControlService::CallbackService {
   };
 
   v1::GetStudioStatusResponse Status() const;
+  // Orders whose originals lie on a volume of this folder that is not there, for people.
+  std::string WaitingOrders(const FolderWatcher::RootState& root) const;
   absl::StatusOr<v1::ListLocalGalleriesResponse> ListGalleries(
       const v1::ListLocalGalleriesRequest& request) const;
   absl::StatusOr<v1::ListLocalPhotosResponse> ListPhotos(

@@ -114,7 +114,8 @@ std::vector<FolderWatcher::RootState> FolderWatcher::roots() const {
     std::string message = state.trouble;
     if (message.empty()) message = calls_.Hanging(root);
     if (message.empty()) message = state.watch_trouble;
-    states.push_back({root, std::move(message), state.present && IsPolled(root), state.scanned});
+    states.push_back(
+        {root, std::move(message), state.lost, state.present && IsPolled(root), state.scanned});
   }
   return states;
 }

@@ -99,6 +99,8 @@ class FolderWatcher {
     std::string path;
     // What is wrong with the root, for people; empty when nothing is.
     std::string message;
+    // Since when it is not there; nothing while it is, or if it never was.
+    std::optional<base::WallTime> lost = {};
     // Some of its folders are polled.
     bool polled = false;
     // When everything in it had been listed the last time.
@@ -138,6 +140,7 @@ class FolderWatcher {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
     std::string trouble;
+    std::optional<base::WallTime> lost;
     std::string watch_trouble;
     PollMode poll = PollMode::kAuto;
     std::optional<base::WallTime> scanned;

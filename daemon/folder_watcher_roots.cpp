@@ -53,6 +53,7 @@ void FolderWatcher::LoseRoot(const std::string& path, const std::string& message
   Root& root = roots_.at(path);
   if (!root.present) return;
   root.present = false;
+  root.lost = std::chrono::system_clock::now();
   root.trouble = base::Concat(message, "; its photos stay as they are until it is back");
   spdlog::warn("watched folder {}: {}", Readable(path), root.trouble);
   DropWatches(path);
@@ -84,6 +85,7 @@ void FolderWatcher::FindRoot(const std::string& path) {
   root.inode = status->st_ino;
   if (!root.trouble.empty()) spdlog::info("watched folder {} is there", Readable(path));
   root.trouble.clear();
+  root.lost.reset();
   root.mounts = std::move(mounts);
   PushRoot(path);
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <utility>
 
 #include "daemon/volume.h"
@@ -71,10 +72,12 @@ bool IsUnfilled(const std::string& path, std::uint64_t size) {
 
 enum class FolderPresence { kThere, kGone, kUnknown };
 
-FolderPresence PresenceOf(const std::string& folder) {
+FolderPresence PresenceOf(const std::string& root, const std::string& folder, FolderNames& names) {
   struct stat status {};
   if (::lstat(folder.c_str(), &status) == 0) {
-    return S_ISDIR(status.st_mode) ? FolderPresence::kThere : FolderPresence::kGone;
+    const bool there = S_ISDIR(status.st_mode) &&
+                       (TraitsOf(status.st_dev, folder).exact_names || names.Has(root, folder));
+    return there ? FolderPresence::kThere : FolderPresence::kGone;
   }
   return errno == ENOENT || errno == ENOTDIR ? FolderPresence::kGone : FolderPresence::kUnknown;
 }
@@ -121,14 +124,21 @@ std::size_t Ingest::settling() const {
   return settling;
 }
 
-std::size_t Ingest::away(const std::string& root) const {
+Ingest::Away Ingest::away(const std::string& root) const {
   const std::lock_guard lock(mutex_);
   const auto lane = lanes_.find(root);
-  return lane == lanes_.end() ? 0 : lane->second.away;
+  if (lane == lanes_.end() || lane->second.away.empty()) return {};
+  return {lane->second.away.size(), lane->second.away_since};
+}
+
+bool Ingest::IsAway(const std::string& root, const std::string& path) const {
+  const std::lock_guard lock(mutex_);
+  const auto lane = lanes_.find(root);
+  return lane != lanes_.end() && lane->second.away.contains(std::hash<std::string>()(path));
 }
 
 Ingest::Lane& Ingest::LaneOf(const std::string& root) {
-  const auto [at, is_new] = lanes_.try_emplace(root, Lane{SettleQueue(options_, clock_), 0, {}});
+  const auto [at, is_new] = lanes_.try_emplace(root, Lane{SettleQueue(options_, clock_)});
   Lane& lane = at->second;
   if (is_new && running_) {
     lane.thread =
@@ -160,8 +170,9 @@ void Ingest::LookAgain(const std::string& root, const std::string& path,
         SettleQueue::Why::kEvent, stop);
 }
 
-Reading Ingest::Read(const std::string& root, const std::string& path) const {
-  return rules_.KindOfPath(root, path) == FileKind::kIgnored ? Reading() : ReadPath(path);
+Reading Ingest::Read(const std::string& root, const std::string& path, FolderNames& names) const {
+  return rules_.KindOfPath(root, path) == FileKind::kIgnored ? Reading()
+                                                             : ReadListed(root, path, names);
 }
 
 bool Ingest::OnFileEvent(const std::string& root, const std::string& path) {
@@ -225,13 +236,17 @@ void Ingest::OnFolderGone(const std::string& root, const std::string& folder,
 void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) {
   {
     const std::lock_guard lock(mutex_);
-    LaneOf(root).away = 0;
+    Lane& lane = LaneOf(root);
+    // What is still away is found to be so again in a moment.
+    if (lane.away.empty()) lane.away_since.reset();
+    lane.away.clear();
   }
   std::vector<std::string> gone;
+  FolderNames names;
   absl::Status status = catalog_.KnownFoldersUnder(root, [&](const std::string& folder) {
     const base::WorkWatch::Busy busy = calls_.Begin(root, folder);
-    if (folder != root &&
-        (rules_.IgnoresFolderPath(root, folder) || PresenceOf(folder) == FolderPresence::kGone)) {
+    if (folder != root && (rules_.IgnoresFolderPath(root, folder) ||
+                           PresenceOf(root, folder, names) == FolderPresence::kGone)) {
       gone.push_back(folder);
     }
     return !stop.stop_requested();
@@ -289,7 +304,7 @@ bool Ingest::MayBeUnfilled(const std::string& path, const Reading& reading) cons
   return now - written < options_.longest && IsUnfilled(path, reading.stamp.size);
 }
 
-bool Ingest::IsAway(const SettledPath& gone) const {
+bool Ingest::LiesOnAbsentVolume(const SettledPath& gone) const {
   const std::optional<Catalog::KnownFile> known = catalog_.FindFile(gone.path);
   if (!known.has_value()) return false;
   return IsVolumeAway(gone.root, gone.path, known->stamp, known->on_submount);
@@ -313,7 +328,7 @@ bool Ingest::IsLesserHalf(const std::string& path) const {
 
 bool Ingest::Examine(const std::string& root, SettledPath& settled) const {
   const base::WorkWatch::Busy busy = calls_.Begin(root, settled.path);
-  if (!settled.reading.is_file()) return !IsAway(settled);
+  if (!settled.reading.is_file()) return !LiesOnAbsentVolume(settled);
   Classify(settled);
   return true;
 }
@@ -325,13 +340,14 @@ std::vector<SettledPath> Ingest::TakeSettled(const std::string& root, Lane& lane
   std::stable_partition(due.begin(), due.end(),
                         [this](const std::string& path) { return !IsLesserHalf(path); });
   std::optional<std::uint64_t> device;
+  FolderNames names;
   for (const std::string& path : due) {
     Reading reading;
     bool unfilled = false;
     {
       // Outside the lock: a share that does not answer must not stop events.
       const base::WorkWatch::Busy busy = calls_.Begin(root, path);
-      reading = Read(root, path);
+      reading = Read(root, path, names);
       unfilled = MayBeUnfilled(path, reading);
       if (!device.has_value()) device = DeviceOf(root);
     }
@@ -354,7 +370,8 @@ std::vector<SettledPath> Ingest::TakeSettled(const std::string& root, Lane& lane
       worth.push_back(std::move(one));
     } else {
       const std::lock_guard lock(mutex_);
-      ++lane.away;
+      lane.away.insert(std::hash<std::string>()(one.path));
+      if (!lane.away_since.has_value()) lane.away_since = clock_.WallNow();
     }
   }
   return worth;

@@ -4,6 +4,8 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -13,6 +15,7 @@
 #include "daemon/file_rules.h"
 #include "daemon/folder_calls.h"
 #include "daemon/folder_hands.h"
+#include "daemon/folder_names.h"
 #include "daemon/folder_watcher.h"
 #include "daemon/settle_queue.h"
 #include "lib/base/clock.h"
@@ -46,8 +49,14 @@ class Ingest : public FolderListener {
   // Paths that are settling.
   std::size_t settling() const;
   // Files under a watched folder that were not found at the last look because the volume they lie
-  // on is not there.
-  std::size_t away(const std::string& root) const;
+  // on is not there, and when that was noticed first.
+  struct Away {
+    std::size_t files = 0;
+    std::optional<base::WallTime> since;
+  };
+  Away away(const std::string& root) const;
+  // This file is one of them.
+  bool IsAway(const std::string& root, const std::string& path) const;
 
   void OnFolderListed(const std::string& root, const std::string& folder,
                       const std::vector<ListedFile>& files, const std::stop_token& stop) override;
@@ -60,8 +69,10 @@ class Ingest : public FolderListener {
   // What settles of one watched folder.
   struct Lane {
     SettleQueue queue;
-    std::size_t away = 0;
-    std::jthread thread;
+    // Hashes of their paths.
+    std::set<std::size_t> away = {};
+    std::optional<base::WallTime> away_since = {};
+    std::jthread thread = {};
   };
 
   // Under the lock.
@@ -77,11 +88,11 @@ class Ingest : public FolderListener {
   // The half of a pair that is not to be the original.
   bool IsLesserHalf(const std::string& path) const;
   // What the rules ignore is not there.
-  Reading Read(const std::string& root, const std::string& path) const;
+  Reading Read(const std::string& root, const std::string& path, FolderNames& names) const;
   void Classify(SettledPath& settled) const;
   // It was written to of late and has gaps. Asks the file system.
   bool MayBeUnfilled(const std::string& path, const Reading& reading) const;
-  bool IsAway(const SettledPath& gone) const;
+  bool LiesOnAbsentVolume(const SettledPath& gone) const;
   // Whether a file that has moved is about to be found elsewhere.
   bool IsSettlingElsewhere(const FileStamp& stamp) const;
   void Record(const std::vector<SettledPath>& settled, const std::stop_token& stop);

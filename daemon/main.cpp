@@ -14,6 +14,7 @@
 #include "daemon/control_service.h"
 #include "daemon/folder_calls.h"
 #include "daemon/folder_hands.h"
+#include "daemon/folder_names.h"
 #include "daemon/folder_watcher.h"
 #include "daemon/ingest.h"
 #include "daemon/lab_sender.h"
@@ -103,7 +104,7 @@ Catalog::Options CatalogOptions(const StudioConfig& config, FolderHands& hands) 
       config.raw_is_original,   /*ask_host=*/true};
   options.look = [&hands](const std::string& root, const std::string& path) {
     const absl::StatusOr<Reading> reading =
-        hands.Ask(root, path, [path] { return ReadPath(path); });
+        hands.Ask(root, path, [root, path] { return ReadListed(root, path); });
     return reading.value_or(Reading{Reading::Kind::kUnknown, {}});
   };
   return options;

@@ -90,6 +90,8 @@ class OrderBook {
   // Orders before the id `start_before` (empty: from the newest), newest first.
   absl::StatusOr<std::vector<v1::Order>> ListOrders(const std::string& start_before, int max) const;
   std::int64_t open_orders() const;
+  // At most `max` shares that wait for something before their originals are all at their labs.
+  absl::StatusOr<std::vector<record::Share>> UnsentShares(std::size_t max) const;
   // An order that is neither completed, failed nor cancelled has a line for this photo (its id).
   absl::StatusOr<bool> HasOpenOrderFor(const std::string& photo) const;
   std::int64_t lab_sent_bytes() const;

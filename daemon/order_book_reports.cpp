@@ -130,6 +130,26 @@ absl::StatusOr<std::vector<pb::Order>> OrderBook::ListOrders(const std::string& 
   return orders;
 }
 
+absl::StatusOr<std::vector<record::Share>> OrderBook::UnsentShares(std::size_t max) const {
+  std::vector<record::Share> unsent;
+  absl::Status damage;
+  const absl::Status status =
+      database_.Scan(keys::kOpenShares, "", "", [&](std::string_view key, std::string_view) {
+        const keys::TwoIds ids = keys::PairFrom(key);
+        absl::StatusOr<record::Share> share = GetShare({ids.first, ids.second});
+        damage.Update(share.status());
+        if (share.ok() && share->failure().empty() && !share->report().state_message().empty() &&
+            (share->phase() == record::SHARE_PHASE_NEW ||
+             share->phase() == record::SHARE_PHASE_OPEN)) {
+          unsent.push_back(*std::move(share));
+        }
+        return unsent.size() < max;
+      });
+  if (!status.ok()) return status;
+  if (!damage.ok()) return damage;
+  return unsent;
+}
+
 std::int64_t OrderBook::open_orders() const {
   const std::lock_guard lock(mutex_);
   return static_cast<std::int64_t>(open_orders_.size());

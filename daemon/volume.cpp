@@ -124,10 +124,11 @@ VolumeTraits TraitsOfType(std::uint64_t type) {
     case 0x65735546:  // FUSE
     case 0x4D44:      // FAT
     case 0x2011BAB0:  // exFAT
-      return {.reports_events = false, .stable_inodes = false};
+      return {.reports_events = false, .stable_inodes = false, .exact_names = false};
     case 0x7366746E:  // NTFS
     case 0x5346544E:
-    case 0x482B:      // HFS+
+    case 0x482B:  // HFS+
+      return {.reports_events = false, .stable_inodes = true, .exact_names = false};
     case 0x15013346:  // UDF
     case 0x9660:      // ISO 9660
       return {.reports_events = false, .stable_inodes = true};

@@ -19,6 +19,9 @@ struct VolumeTraits {
   bool reports_events = true;
   // A file keeps its inode number for as long as it exists, also from one mount to the next.
   bool stable_inodes = true;
+  // A file answers to the name that its folder lists and to no other. Not so where names are the
+  // same in upper and lower case.
+  bool exact_names = true;
   // Names the volume, also when it is mounted anew or at another device: made from the identifier
   // that a disk or card was formatted with, or from the address of a share. 0 if it has no name.
   std::uint64_t volume = 0;

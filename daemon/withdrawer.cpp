@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/catalog_place.h"
+#include "daemon/folder_names.h"
 #include "daemon/volume.h"
 #include "lib/base/backoff.h"
 #include "lib/base/text.h"
@@ -72,7 +73,7 @@ absl::Status Withdrawer::Decide(const record::Photo& photo, const std::stop_toke
             return true;
           }
           return !ignored && !place.displaced() &&
-                 ReadPath(place.path()).kind != Reading::Kind::kAbsent;
+                 ReadListed(place.root(), place.path()).kind != Reading::Kind::kAbsent;
         },
         stop);
     if (absl::IsCancelled(may_return.status())) return may_return.status();

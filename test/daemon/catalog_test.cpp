@@ -192,6 +192,82 @@ TEST_CASE("a file that was only touched is not rendered again") {
   CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_PUBLISHED) == 1);
 }
 
+// A photo at the host whose file has another time from now on, and a copy of it.
+void TouchAndCopy(Studio& studio, bool copy_first) {
+  studio.Add("a.jpg", "picture");
+  studio.RenderAll();
+  studio.AcknowledgeAll();
+  fs::last_write_time(studio.path("a.jpg"),
+                      fs::file_time_type::clock::now() + std::chrono::hours(1));
+  WriteFile(studio.path("A.jpg"), "picture");
+  studio.Record({copy_first ? "A.jpg" : "a.jpg"});
+  studio.Record({copy_first ? "a.jpg" : "A.jpg"});
+}
+
+TEST_CASE("a copy of a file that was touched is no other photo, whichever is met first") {
+  Studio studio;
+  TouchAndCopy(studio, GENERATE(true, false));
+  std::vector<RenderTask> taken{*studio.Take(), *studio.Take()};
+  const bool at_once = GENERATE(true, false);
+  if (!at_once) {
+    for (const RenderTask& task : taken) studio.catalog().Release(task);
+    studio.RenderAll();
+  } else {
+    // Each on its own thread, the copy begins.
+    if (taken[0].path == studio.path("a.jpg")) std::swap(taken[0], taken[1]);
+    const auto finish = [&](const RenderTask& task) {
+      if (!studio.catalog().FinishIfKnown(task, base::Sha256Of("picture")).value()) {
+        studio.catalog().FinishRendered(task, FakeRenditions("picture"), true).IgnoreError();
+      }
+    };
+    std::jthread copy([&] { finish(taken[0]); });
+    finish(taken[1]);
+    copy.join();
+    studio.RenderAll();
+  }
+  studio.AcknowledgeAll();
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_PUBLISHED) == 1);
+  CHECK(studio.At("a.jpg").id() == studio.At("A.jpg").id());
+}
+
+TEST_CASE("a copy that is rendered unread waits for the photo it may be of") {
+  Studio studio;
+  TouchAndCopy(studio, true);
+  const std::optional<RenderTask> copy = studio.Take();
+  REQUIRE(copy->path == studio.path("A.jpg"));
+  REQUIRE(studio.catalog().FinishRendered(*copy, FakeRenditions("picture"), true).ok());
+  studio.RenderAll();
+  CHECK(studio.At("a.jpg").id() == studio.At("A.jpg").id());
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_RENDERED) == 1);
+}
+
+TEST_CASE("a file under the old content of one that was changed and deleted is that photo") {
+  Studio studio;
+  TouchAndCopy(studio, false);
+  const std::string id = studio.At("a.jpg").id();
+  fs::remove(studio.path("a.jpg"));
+  studio.Record({"a.jpg"});
+  studio.RenderAll();
+  CHECK(studio.At("A.jpg").id() == id);
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_MISSING) == 0);
+}
+
+TEST_CASE("photos whose files have changed places wait for nobody") {
+  Studio studio;
+  studio.Add("a.jpg", "one");
+  studio.Add("b.jpg", "two");
+  studio.RenderAll();
+  WriteFile(studio.path("a.jpg"), "two");
+  WriteFile(studio.path("b.jpg"), "one");
+  for (const char* name : {"a.jpg", "b.jpg"}) {
+    fs::last_write_time(studio.path(name),
+                        fs::file_time_type::clock::now() + std::chrono::hours(1));
+  }
+  studio.Record({"a.jpg", "b.jpg"});
+  studio.RenderAll();
+  CHECK(studio.Count(pb::LOCAL_PHOTO_STATE_RENDERED) == 2);
+}
+
 TEST_CASE("a deleted file leaves a missing photo, and is known when it comes back") {
   Studio studio;
   studio.Add("a.jpg", "picture");

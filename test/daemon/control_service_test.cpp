@@ -174,5 +174,52 @@ TEST_CASE("what is not served yet says so") {
         "RebuildCatalog is not served by this version of the studio daemon");
 }
 
+TEST_CASE("the status says what is away since when, and which orders wait for it") {
+  Control c;
+  // On a card with this number, as the settle queue would let it go.
+  const auto plug = [&](const std::string& name, std::uint64_t volume) {
+    SettledPath settled = c.studio.Settled(name);
+    settled.reading.stamp.volume = volume;
+    settled.reading.stamp.inode = 0;
+    REQUIRE(c.studio.catalog().RecordSettled({settled}).ok());
+  };
+  const bool formatted = GENERATE(true, false);
+  const std::string name = "DCIM/100CANON/IMG_0001.JPG";
+  WriteFile(c.studio.path(name), "of the card");
+  plug(name, 11);
+  c.studio.RenderAll();
+  c.studio.AcknowledgeAll();
+  REQUIRE(c.book
+              ->RecordOrder(
+                  OrderOf(pb::ORDER_STATE_RELEASED, 1, {{c.studio.At(name).id(), "of the card"}}))
+              .ok());
+  CHECK(c.Status().folders(0).message().empty());
+  if (formatted) {
+    WriteFile(c.studio.path(name), "taken after it was formatted");
+    plug(name, 22);
+  } else {
+    std::filesystem::remove(c.studio.path(name));
+    c.ingest.Start();
+    const std::string folder = FolderOf(c.studio.path(name));
+    // However often it is looked for.
+    for (int i = 0; i < 2; ++i) {
+      c.ingest.OnFolderListed(c.studio.root(), folder, {}, {});
+      REQUIRE(Eventually([&] { return c.ingest.settling() == 0; }));
+    }
+    REQUIRE(Eventually([&] { return c.ingest.away(c.studio.root()).files == 1; }));
+    CHECK(c.ingest.IsAway(c.studio.root(), c.studio.path(name)));
+    const std::string away = c.Status().folders(0).message();
+    CHECK(away.find("with 1 of its files is not there (since ") != std::string::npos);
+    CHECK(away.find("order1") == std::string::npos);
+  }
+  const auto shares = c.book->SharesToSend("colour-lab");
+  REQUIRE(shares.ok());
+  REQUIRE(shares->size() == 1);
+  REQUIRE(c.book->NoteWaiting(shares->front(), "the original is on a disk that is away").ok());
+  const std::string message = c.Status().folders(0).message();
+  INFO(message);
+  CHECK(message.find("; orders that wait for originals from there: order1") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace proofline::studio::test

@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "daemon/folder_names.h"
 #include "test/daemon/studio_fixture.h"
 
 namespace proofline::studio::test {
@@ -25,6 +26,25 @@ TEST_CASE("shares and cards are not relied on for events, nor all of them for in
     CHECK(TraitsOfType(type).reports_events);
     CHECK(TraitsOfType(type).stable_inodes);
   }
+}
+
+TEST_CASE("where names are not exact the listing of a folder tells what is in it") {
+  for (const std::uint64_t type :
+       {0x65735546ULL, 0x4D44ULL, 0x2011BAB0ULL, 0xFF534D42ULL, 0x482BULL}) {
+    CHECK_FALSE(TraitsOfType(type).exact_names);
+  }
+  CHECK(TraitsOfType(0xEF53).exact_names);
+  CHECK(TraitsOfType(0x6969).exact_names);
+  proofline::test::TempDir folder;
+  const std::string root = (folder / "root").string();
+  WriteFile(root + "/DCIM/img_1.jpg", "a");
+  FolderNames names;
+  CHECK(names.Has(root, root));
+  CHECK(names.Has(root, root + "/DCIM/img_1.jpg"));
+  CHECK_FALSE(names.Has(root, root + "/DCIM/IMG_1.JPG"));
+  // Nobody can say what is in a folder that cannot be listed, but this one is not there.
+  CHECK_FALSE(names.Has(root, root + "/dcim/img_1.jpg"));
+  CHECK(names.Has(root + "/dcim", root + "/dcim/img_1.jpg"));
 }
 
 // A file as it was seen on this device, on a volume without a name.
