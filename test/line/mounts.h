@@ -205,7 +205,7 @@ class RcloneShare {
     client_.emplace(Process::Options{
         {"rclone", "--config", scratch_ / "rclone.conf", "mount", ":webdav:", mount_point_,
          "--webdav-url", "http://" + address_, "--dir-cache-time", "200ms", "--read-only",
-         "--low-level-retries", "1", "--retries", "1"},
+         "--low-level-retries", "1", "--retries", "1", "--contimeout", "5s", "--timeout", "5s"},
         scratch_ / "client.log",
         {}});
     return WaitUntil([&] { return IsMountPoint(mount_point_); }, std::chrono::seconds(30));

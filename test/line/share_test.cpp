@@ -226,7 +226,8 @@ TEST_CASE("a share of another kind, mounted by rclone, is treated alike") {
   const std::int64_t sent = line.StudioStatus().sent_bytes();
   share.KillServer();
   CHECK_FALSE(WaitUntil([&] { return Names(line, session) != now; }, seconds(6)));
-  CHECK(WaitUntil([&] { return !FolderMessage(line, 0).empty(); }, seconds(20)));
+  // Until then the port may be somebody else's, who takes his time to say nothing.
+  CHECK(WaitUntil([&] { return !FolderMessage(line, 0).empty(); }, seconds(40)));
   share.StartServer();
   CHECK(WaitUntil([&] { return FolderMessage(line, 0).empty(); }, seconds(40)));
   fs::remove(share.served() / "shoot/1.jpg");
