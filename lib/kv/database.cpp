@@ -32,6 +32,9 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
+// Stores are read in ranges more than by single keys: a folder's files, a gallery's photos.
+constexpr std::size_t kBlockBytes = std::size_t{16} << 10;
+
 rocksdb::Slice SliceOf(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
@@ -189,6 +192,7 @@ Settings SettingsFor(const Database::Options& options) {
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
+  table.block_size = kBlockBytes;
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
