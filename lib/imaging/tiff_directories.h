@@ -22,7 +22,9 @@ class TiffDirectories {
   // The values of a field of whole or rational numbers, at most 100,000; empty if there is no such.
   std::vector<double> Values(std::uint64_t directory, std::uint64_t tag) const;
   // Whether the file ends before `size` bytes from `offset`.
-  bool EndsBefore(double offset, double size) const { return offset + size > file_.size(); }
+  bool EndsBefore(double offset, double size) const {
+    return offset + size > static_cast<double>(file_.size());
+  }
 
  private:
   std::uint64_t Number(std::uint64_t at, std::uint64_t size) const;
