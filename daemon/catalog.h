@@ -79,22 +79,6 @@ class Catalog {
 
   // ---- Files
 
-  struct KnownFile {
-    // Without its folder; valid while it is visited, empty where one was asked for.
-    std::string_view name;
-    FileStamp stamp;
-    bool gone = false;
-    bool look_again = false;
-    // The original of a photo; others were found to be no picture, or belong to a photo.
-    bool is_photo = false;
-    bool on_submount = false;
-
-    // There is nothing to do about a file that reads like this.
-    bool IsAsRecorded(const FileStamp& now) const {
-      return !gone && !look_again && stamp.SameContent(now) &&
-             (now.volume == 0 || stamp.volume == now.volume);
-    }
-  };
   // The files that are known directly in a folder, by name.
   absl::Status KnownFilesIn(const std::string& folder,
                             const std::function<void(const KnownFile&)>& visit) const;

@@ -71,7 +71,7 @@ bool IsAnotherPicture(const record::Photo& photo, const record::Place& place,
 
 // `entry` is used again and again: parsing into it allocates nothing.
 void KnownFileFrom(std::string_view name, std::string_view bytes, record::PlaceEntry& entry,
-                   Catalog::KnownFile& file) {
+                   KnownFile& file) {
   entry.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
   file.name = name;
   file.stamp = {entry.device(), entry.inode(), entry.size_bytes(), entry.mtime_ns(),
@@ -129,7 +129,7 @@ absl::Status Catalog::KnownFoldersUnder(
   return absl::OkStatus();
 }
 
-std::optional<Catalog::KnownFile> Catalog::FindFile(const std::string& path) const {
+std::optional<KnownFile> Catalog::FindFile(const std::string& path) const {
   const absl::StatusOr<std::string> bytes =
       database_.Get(keys::kPlaces, keys::Place(FolderOf(path), NameOf(path)));
   if (!bytes.ok()) return std::nullopt;

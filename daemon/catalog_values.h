@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/file_stamp.h"
@@ -17,6 +18,24 @@
 #include "proofline/v1/studio_control_service.pb.h"
 
 namespace proofline::studio {
+
+// A file that the catalog has a record of.
+struct KnownFile {
+  // Without its folder; valid while it is visited, empty where one was asked for.
+  std::string_view name;
+  FileStamp stamp;
+  bool gone = false;
+  bool look_again = false;
+  // The original of a photo; others were found to be no picture, or belong to a photo.
+  bool is_photo = false;
+  bool on_submount = false;
+
+  // There is nothing to do about a file that reads like this.
+  bool IsAsRecorded(const FileStamp& now) const {
+    return !gone && !look_again && stamp.SameContent(now) &&
+           (now.volume == 0 || stamp.volume == now.volume);
+  }
+};
 
 // A photo that waits to be rendered, taken by a renderer. Exactly one Finish… or Release call gives
 // it back.

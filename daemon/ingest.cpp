@@ -177,7 +177,7 @@ Reading Ingest::Read(const std::string& root, const std::string& path, FolderNam
 
 bool Ingest::OnFileEvent(const std::string& root, const std::string& path) {
   const Reading reading = ReadPath(path);
-  const std::optional<Catalog::KnownFile> known = catalog_.FindFile(path);
+  const std::optional<KnownFile> known = catalog_.FindFile(path);
   std::unique_lock lock(mutex_);
   SettleQueue& queue = LaneOf(root).queue;
   if (!queue.Holds(path)) {
@@ -200,7 +200,7 @@ void Ingest::OnFolderListed(const std::string& root, const std::string& folder,
       changed.emplace_back(next->name, Reading{Reading::Kind::kFile, next->stamp});
     }
   };
-  const absl::Status status = catalog_.KnownFilesIn(folder, [&](const Catalog::KnownFile& known) {
+  const absl::Status status = catalog_.KnownFilesIn(folder, [&](const KnownFile& known) {
     take_new_before(&known.name);
     if (next == files.end() || next->name != known.name) {
       if (!known.gone) changed.emplace_back(known.name, Reading());
@@ -253,7 +253,7 @@ void Ingest::OnRootListed(const std::string& root, const std::stop_token& stop) 
   });
   for (const std::string& folder : gone) {
     std::vector<std::string> paths;
-    status.Update(catalog_.KnownFilesIn(folder, [&](const Catalog::KnownFile& file) {
+    status.Update(catalog_.KnownFilesIn(folder, [&](const KnownFile& file) {
       if (!file.gone) paths.push_back(JoinPath(folder, file.name));
     }));
     for (const std::string& path : paths) {
@@ -286,7 +286,7 @@ void Ingest::Classify(SettledPath& settled) const {
   settled.kind = rules_.KindOfPath(settled.root, settled.path);
   if (settled.kind != FileKind::kUnknown) return;
   // A photo stays one under another name.
-  const std::optional<Catalog::KnownFile> known = catalog_.FindFile(settled.path);
+  const std::optional<KnownFile> known = catalog_.FindFile(settled.path);
   settled.kind = FileKind::kPicture;
   if (known.has_value() && known->is_photo) return;
   const absl::StatusOr<imaging::ImageFormat> format = FormatOf(settled.path);
@@ -305,7 +305,7 @@ bool Ingest::MayBeUnfilled(const std::string& path, const Reading& reading) cons
 }
 
 bool Ingest::LiesOnAbsentVolume(const SettledPath& gone) const {
-  const std::optional<Catalog::KnownFile> known = catalog_.FindFile(gone.path);
+  const std::optional<KnownFile> known = catalog_.FindFile(gone.path);
   if (!known.has_value()) return false;
   return IsVolumeAway(gone.root, gone.path, known->stamp, known->on_submount);
 }

@@ -57,7 +57,7 @@ TEST_CASE("a RAW file and the JPEG beside it are one photo, whichever comes firs
   int known = 0;
   REQUIRE(studio.catalog()
               .KnownFilesIn(studio.path("a"),
-                            [&](const Catalog::KnownFile& file) {
+                            [&](const KnownFile& file) {
                               const Reading now =
                                   ReadPath(studio.path("a/" + std::string(file.name)));
                               known += file.IsAsRecorded(now.stamp) ? 1 : 0;

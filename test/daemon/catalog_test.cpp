@@ -376,7 +376,7 @@ TEST_CASE("known files are listed by folder, and folders under a root without th
   std::vector<std::string> names;
   REQUIRE(studio.catalog()
               .KnownFilesIn(studio.path("a"),
-                            [&](const Catalog::KnownFile& file) { names.emplace_back(file.name); })
+                            [&](const KnownFile& file) { names.emplace_back(file.name); })
               .ok());
   CHECK(names == std::vector<std::string>{"1.jpg"});
 

@@ -64,7 +64,7 @@ TEST_CASE("a volume under another name is the same where its files are the same"
   studio.RenderAll();
   studio.AcknowledgeAll();
   const record::Photo before = studio.At(kName);
-  const std::optional<Catalog::KnownFile> known = studio.catalog().FindFile(studio.path(kName));
+  const std::optional<KnownFile> known = studio.catalog().FindFile(studio.path(kName));
   REQUIRE(known.has_value());
   SettledPath again = On(studio, kName, kSecond);
   CHECK_FALSE(known->IsAsRecorded(again.reading.stamp));
