@@ -165,37 +165,12 @@ absl::StatusOr<Page<pb::Customer>> Store::ListDeviceCustomers(std::string_view s
                                                               std::string_view device,
                                                               std::string_view after,
                                                               int limit) const {
-  constexpr int kMostExamined = 5'000;
-  constexpr std::size_t kMostBytes = std::size_t{1} << 20;
   const std::string name =
       rpc::MakeResourceName("studios/*/devices/*", {std::string(studio), std::string(device)});
-  Page<pb::Customer> page;
-  absl::Status damage;
-  int examined = 0;
-  std::size_t bytes = 0;
-  std::string last;
-  const absl::Status scanned = database_->Scan(
-      keys::kRecords, keys::Customers(studio), after.empty() ? "" : keys::Customer(studio, after),
-      [&](std::string_view, std::string_view value) {
-        if (static_cast<int>(page.items.size()) == limit || examined == kMostExamined ||
-            bytes >= kMostBytes) {
-          page.next = last;
-          return false;
-        }
-        ++examined;
-        auto record = ParseRecord<record::CustomerRecord>(std::optional<std::string>(value));
-        damage = record.status();
-        if (!damage.ok()) return false;
-        last = std::string(LastPart((*record)->customer().name()));
-        if ((*record)->device() == name) {
-          bytes += value.size();
-          page.items.push_back(std::move(*(*record)->mutable_customer()));
-        }
-        return true;
-      });
-  if (!damage.ok()) return damage;
-  if (!scanned.ok()) return scanned;
-  return page;
+  return ReadSparsePage<record::CustomerRecord, pb::Customer>(
+      *database_, keys::Customers(studio), after.empty() ? "" : keys::Customer(studio, after),
+      limit, [&](const record::CustomerRecord& record) { return record.device() == name; },
+      [](record::CustomerRecord record) { return std::move(*record.mutable_customer()); });
 }
 
 absl::StatusOr<pb::Customer> Store::UpdateCustomer(

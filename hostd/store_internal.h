@@ -62,6 +62,44 @@ absl::StatusOr<Page<Item>> ReadPage(const kv::Database& database, std::string_vi
   return page;
 }
 
+// Of the records behind `prefix` those that `is_wanted` (Record → bool); `take` (Record → Item)
+// gives the item, whose name ends with where the page after it begins. A page may end early, even
+// empty, for no call reads or tells too much.
+template <typename Record, typename Item, typename IsWanted, typename Take>
+absl::StatusOr<Page<Item>> ReadSparsePage(const kv::Database& database, std::string_view prefix,
+                                          std::string_view start_after, int limit,
+                                          const IsWanted& is_wanted, const Take& take) {
+  constexpr int kMostExamined = 5'000;
+  constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+  Page<Item> page;
+  absl::Status damage;
+  int examined = 0;
+  std::size_t bytes = 0;
+  std::string last;
+  const absl::Status scanned = database.Scan(
+      keys::kRecords, prefix, start_after, [&](std::string_view, std::string_view value) {
+        if (static_cast<int>(page.items.size()) == limit || examined == kMostExamined ||
+            bytes >= kMostBytes) {
+          page.next = last;
+          return false;
+        }
+        ++examined;
+        auto record = ParseRecord<Record>(std::optional<std::string>(value));
+        damage = record.status();
+        if (!damage.ok()) return false;
+        const bool wanted = is_wanted(**record);
+        Item item = take(std::move(**record));
+        last = std::string(LastPart(item.name()));
+        if (!wanted) return true;
+        bytes += value.size();
+        page.items.push_back(std::move(item));
+        return true;
+      });
+  if (!damage.ok()) return damage;
+  if (!scanned.ok()) return scanned;
+  return page;
+}
+
 // AlreadyExists (IDENTIFIER_IN_USE) unless the identifier is the customer's: looked at in the
 // change that stores the customer.
 absl::Status CheckClaim(const Transaction& tx, std::string_view studio, std::string_view customer,

@@ -123,39 +123,12 @@ absl::StatusOr<Page<pb::Photo>> Store::ListGalleryPhotos(std::string_view studio
 absl::StatusOr<Page<pb::Photo>> Store::ListDevicePhotos(std::string_view studio,
                                                         std::string_view device,
                                                         std::string_view after, int limit) const {
-  constexpr int kMostExamined = 5'000;
-  constexpr std::size_t kMostBytes = std::size_t{1} << 20;
   const std::string name =
       rpc::MakeResourceName("studios/*/devices/*", {std::string(studio), std::string(device)});
-  Page<pb::Photo> page;
-  bool damaged = false;
-  int examined = 0;
-  std::size_t bytes = 0;
-  std::string last;
-  const absl::Status scanned = database_->Scan(
-      keys::kRecords, keys::Photos(studio), after.empty() ? "" : keys::Photo(studio, after),
-      [&](std::string_view, std::string_view value) {
-        if (static_cast<int>(page.items.size()) == limit || examined == kMostExamined ||
-            bytes >= kMostBytes) {
-          page.next = last;
-          return false;
-        }
-        ++examined;
-        record::PhotoRecord record;
-        damaged = !record.ParseFromArray(value.data(), static_cast<int>(value.size()));
-        if (damaged) return false;
-        last = std::string(LastPart(record.photo().name()));
-        if (record.photo().device() == name) {
-          bytes += value.size();
-          page.items.push_back(std::move(*record.mutable_photo()));
-        }
-        return true;
-      });
-  if (damaged) {
-    return absl::DataLossError("the store holds a photo that cannot be read; restore a backup");
-  }
-  if (!scanned.ok()) return scanned;
-  return page;
+  return ReadSparsePage<record::PhotoRecord, pb::Photo>(
+      *database_, keys::Photos(studio), after.empty() ? "" : keys::Photo(studio, after), limit,
+      [&](const record::PhotoRecord& record) { return record.photo().device() == name; },
+      [](record::PhotoRecord record) { return std::move(*record.mutable_photo()); });
 }
 
 absl::StatusOr<std::vector<std::string>> Store::MatchedGalleries(

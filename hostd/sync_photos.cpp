@@ -12,6 +12,36 @@ namespace proofline::host {
 
 namespace pb = proofline::v1;
 
+namespace {
+
+// Which of a device's own a request is for.
+struct Asked {
+  std::string device;
+  std::string after;
+  int limit = 0;
+};
+
+template <typename Request>
+absl::StatusOr<Asked> ReadAsked(const DeviceCaller& caller, const Request& request) {
+  Asked asked;
+  asked.device = rpc::MakeResourceName("studios/*/devices/*", {caller.studio, caller.device});
+  const absl::StatusOr<int> size = rpc::PageSize(request.page_size(), 500, 1'000);
+  if (!size.ok()) return size.status();
+  absl::StatusOr<std::string> after = rpc::ReadPageToken(request, asked.device);
+  if (!after.ok()) return after.status();
+  asked.limit = *size;
+  asked.after = *std::move(after);
+  return asked;
+}
+
+// For what comes after `next`; empty where nothing does.
+template <typename Request>
+std::string TokenFor(const Request& request, const std::string& next, const Asked& asked) {
+  return next.empty() ? std::string() : rpc::MakePageToken(request, next, asked.device);
+}
+
+}  // namespace
+
 grpc::ServerUnaryReactor* SyncService::ListDevicePhotos(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* request,
                                                         grpc::ByteBuffer* response) {
@@ -24,14 +54,10 @@ grpc::ServerUnaryReactor* SyncService::ListDevicePhotos(grpc::CallbackServerCont
 
 absl::StatusOr<pb::ListDevicePhotosResponse> SyncService::ListPhotos(
     const DeviceCaller& caller, const pb::ListDevicePhotosRequest& request) const {
-  const std::string device =
-      rpc::MakeResourceName("studios/*/devices/*", {caller.studio, caller.device});
-  const absl::StatusOr<int> size = rpc::PageSize(request.page_size(), 500, 1'000);
-  if (!size.ok()) return size.status();
-  const absl::StatusOr<std::string> after = rpc::ReadPageToken(request, device);
-  if (!after.ok()) return after.status();
+  const absl::StatusOr<Asked> asked = ReadAsked(caller, request);
+  if (!asked.ok()) return asked.status();
   absl::StatusOr<Page<pb::Photo>> page =
-      parts_.store.ListDevicePhotos(caller.studio, caller.device, *after, *size);
+      parts_.store.ListDevicePhotos(caller.studio, caller.device, asked->after, asked->limit);
   if (!page.ok()) return page.status();
 
   pb::ListDevicePhotosResponse response;
@@ -46,9 +72,7 @@ absl::StatusOr<pb::ListDevicePhotosResponse> SyncService::ListPhotos(
     if (!gallery.ok()) return gallery.status();
     if (gallery->has_value()) *response.add_galleries() = **std::move(gallery);
   }
-  if (!page->next.empty()) {
-    response.set_next_page_token(rpc::MakePageToken(request, page->next, device));
-  }
+  response.set_next_page_token(TokenFor(request, page->next, *asked));
   return response;
 }
 
@@ -64,20 +88,14 @@ grpc::ServerUnaryReactor* SyncService::ListDeviceCustomers(grpc::CallbackServerC
 
 absl::StatusOr<pb::ListDeviceCustomersResponse> SyncService::ListCustomers(
     const DeviceCaller& caller, const pb::ListDeviceCustomersRequest& request) const {
-  const std::string device =
-      rpc::MakeResourceName("studios/*/devices/*", {caller.studio, caller.device});
-  const absl::StatusOr<int> size = rpc::PageSize(request.page_size(), 500, 1'000);
-  if (!size.ok()) return size.status();
-  const absl::StatusOr<std::string> after = rpc::ReadPageToken(request, device);
-  if (!after.ok()) return after.status();
+  const absl::StatusOr<Asked> asked = ReadAsked(caller, request);
+  if (!asked.ok()) return asked.status();
   absl::StatusOr<Page<pb::Customer>> page =
-      parts_.store.ListDeviceCustomers(caller.studio, caller.device, *after, *size);
+      parts_.store.ListDeviceCustomers(caller.studio, caller.device, asked->after, asked->limit);
   if (!page.ok()) return page.status();
   pb::ListDeviceCustomersResponse response;
   for (pb::Customer& customer : page->items) *response.add_customers() = std::move(customer);
-  if (!page->next.empty()) {
-    response.set_next_page_token(rpc::MakePageToken(request, page->next, device));
-  }
+  response.set_next_page_token(TokenFor(request, page->next, *asked));
   return response;
 }
 
