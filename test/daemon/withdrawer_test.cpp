@@ -25,6 +25,16 @@ struct Deleted {
   }
   std::size_t Due() { return studio.catalog().DueWithdrawals()->size(); }
   void PassGrace() { studio.clock().Advance(Studio::kGrace + std::chrono::seconds(1)); }
+  // When the grace time is over the withdrawer looks, and nothing is sent.
+  void CheckPutOff(Withdrawer& withdrawer) {
+    PassGrace();
+    REQUIRE(Due() == 1);
+    withdrawer.Start();
+    CHECK(Eventually([&] { return Due() == 0; }));
+    withdrawer.Stop();
+    CHECK(studio.catalog().last_sequence() == sent);
+    CHECK(studio.catalog().GetPhoto(id)->withdraw_due_ms() > 0);
+  }
 
   Studio studio;
   std::string id;
@@ -152,13 +162,7 @@ TEST_CASE("the withdrawer does not wait for a share that hangs, and takes nothin
   });
   REQUIRE(absl::IsDeadlineExceeded(hanging.status()));
   Withdrawer withdrawer(d.studio.catalog(), *orders, FileRules(), &hands);
-  d.PassGrace();
-  REQUIRE(d.Due() == 1);
-  withdrawer.Start();
-  CHECK(Eventually([&] { return d.Due() == 0; }));
-  withdrawer.Stop();
-  CHECK(d.studio.catalog().last_sequence() == d.sent);
-  CHECK(d.studio.catalog().GetPhoto(d.id)->withdraw_due_ms() > 0);
+  d.CheckPutOff(withdrawer);
   let_go->count_down();
 }
 
@@ -166,29 +170,20 @@ TEST_CASE("the withdrawer leaves alone what is ordered, back, or on a volume tha
   Deleted d;
   const std::unique_ptr<OrderBook> orders = OpenBook(d.studio);
   Withdrawer withdrawer(d.studio.catalog(), *orders);
-  const auto put_off = [&] {
-    d.PassGrace();
-    REQUIRE(d.Due() == 1);
-    withdrawer.Start();
-    CHECK(Eventually([&] { return d.Due() == 0; }));
-    withdrawer.Stop();
-    CHECK(d.studio.catalog().last_sequence() == d.sent);
-    REQUIRE(d.studio.catalog().GetPhoto(d.id)->withdraw_due_ms() > 0);
-  };
   SECTION("ordered") {
     const std::vector<Line> lines = {{d.id, "one"}};
     REQUIRE(orders->RecordOrder(OrderOf(pb::ORDER_STATE_RECEIVED, 1, lines)).ok());
-    put_off();
+    d.CheckPutOff(withdrawer);
     REQUIRE(orders->RecordOrder(OrderOf(pb::ORDER_STATE_CANCELLED, 2, lines)).ok());
   }
   SECTION("away") {
     fs::rename(d.studio.root(), d.studio.folder() / "away");
-    put_off();
+    d.CheckPutOff(withdrawer);
     fs::rename(d.studio.folder() / "away", d.studio.root());
   }
   SECTION("back, and not yet settled") {
     WriteFile(d.studio.path("a/1.jpg"), "one");
-    put_off();
+    d.CheckPutOff(withdrawer);
     fs::remove(d.studio.path("a/1.jpg"));
   }
   SECTION("none of it") {}

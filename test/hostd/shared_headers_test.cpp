@@ -60,6 +60,16 @@ std::string Proof(const Store& store, const std::string& photo) {
 
 }  // namespace
 
+// Below the store, which must be closed.
+kv::Database OpenRaw(const Shelf& shelf) {
+  kv::Database::Options options;
+  options.column_families = {{.name = std::string(keys::kRecords), .blob_files = false},
+                             {.name = std::string(keys::kRenditions), .blob_files = true}};
+  auto database = kv::Database::Open(shelf.dir / "store", options);
+  REQUIRE(database.ok());
+  return *std::move(database);
+}
+
 TEST_CASE("A header stays while one photo of its studio needs it, and goes with the last one") {
   Shelf shelf;
   const Sample first{.photo = "p1", .content = "first"};
@@ -131,14 +141,10 @@ TEST_CASE("A header of a store from before headers were counted is kept") {
   shelf.Publish({PhotoChangeOf(1, old_photo)});
   shelf.store.reset();
   {
-    kv::Database::Options options;
-    options.column_families = {{.name = std::string(keys::kRecords), .blob_files = false},
-                               {.name = std::string(keys::kRenditions), .blob_files = true}};
-    auto database = kv::Database::Open(shelf.dir / "store", options);
-    REQUIRE(database.ok());
+    kv::Database database = OpenRaw(shelf);
     kv::Batch batch;
     batch.Delete(keys::kRecords, keys::HeaderUses("north", header));
-    REQUIRE(database->Commit(std::move(batch)).ok());
+    REQUIRE(database.Commit(std::move(batch)).ok());
   }
   shelf.store = shelf.OpenAt(shelf.dir / "store");
   shelf.Publish({PhotoChangeOf(2, new_photo)});
@@ -157,11 +163,7 @@ TEST_CASE(
   shelf.Publish({PhotoChangeOf(1, old_photo), PhotoChangeOf(2, gone)});
   shelf.store.reset();
   {
-    kv::Database::Options options;
-    options.column_families = {{.name = std::string(keys::kRecords), .blob_files = false},
-                               {.name = std::string(keys::kRenditions), .blob_files = true}};
-    auto database = kv::Database::Open(shelf.dir / "store", options);
-    REQUIRE(database.ok());
+    kv::Database database = OpenRaw(shelf);
     kv::Batch batch;
     batch.Delete(keys::kRecords, keys::HeaderUses("north", header));
     batch.Put(keys::kRecords, keys::Header("north", orphan), "the header of nobody");
@@ -170,11 +172,11 @@ TEST_CASE(
     batch.Put(keys::kRecords, keys::Format(), format.SerializeAsString());
     for (const char* photo : {"p1", "p3"}) {
       record::PhotoRecord record;
-      REQUIRE(record.ParseFromString(*database->Get(keys::kRecords, keys::Photo("north", photo))));
+      REQUIRE(record.ParseFromString(*database.Get(keys::kRecords, keys::Photo("north", photo))));
       for (auto& rendition : *record.mutable_renditions()) rendition.clear_header_digest();
       batch.Put(keys::kRecords, keys::Photo("north", photo), record.SerializeAsString());
     }
-    REQUIRE(database->Commit(std::move(batch)).ok());
+    REQUIRE(database.Commit(std::move(batch)).ok());
   }
   shelf.store = shelf.OpenAt(shelf.dir / "store");
   REQUIRE_FALSE(*shelf.store->AreHeadersCounted());

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "lib/base/text.h"
+#include "lib/rpc/channel.h"
 #include "lib/rpc/status.h"
 #include "test/catch.h"
 #include "test/hostd/photo_samples.h"
@@ -35,6 +36,12 @@ struct Studio {
                     pb::ListDevicePhotosResponse& response) {
     const auto stub = host.Sync(key);
     return Call(*stub, &pb::SyncService::Stub::ListDevicePhotos, request, &response);
+  }
+  grpc::Status List(const std::string& key, const pb::ListDeviceCustomersRequest& request,
+                    pb::ListDeviceCustomersResponse& response) {
+    grpc::ClientContext context;
+    rpc::WithDeadline(context, std::chrono::seconds(10));
+    return host.Sync(key)->ListDeviceCustomers(&context, request, &response);
   }
   proofline::test::TempDir dir;
   TestHost host;
@@ -119,13 +126,12 @@ TEST_CASE("A device is told the customers that it has brought, without what they
   };
   studio.Publish(studio.one, {customer(1, "anna"), customer(2, "ben")});
   studio.Publish(studio.two, {customer(1, "carl")});
-  const auto stub = studio.host.Sync(studio.one);
   std::vector<pb::Customer> told;
   pb::ListDeviceCustomersRequest request;
   request.set_page_size(1);
   do {
     pb::ListDeviceCustomersResponse page;
-    REQUIRE(Call(*stub, &pb::SyncService::Stub::ListDeviceCustomers, request, &page).ok());
+    REQUIRE(studio.List(studio.one, request, page).ok());
     for (const pb::Customer& one : page.customers()) told.push_back(one);
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
@@ -136,10 +142,8 @@ TEST_CASE("A device is told the customers that it has brought, without what they
   CHECK(told[0].update_time().seconds() == 1'700'000'001);
   CHECK(told[1].name() == "studios/north/customers/ben");
   pb::ListDeviceCustomersResponse none;
-  const auto stranger = studio.host.Sync("north.one.wrong");
-  CHECK(Call(*stranger, &pb::SyncService::Stub::ListDeviceCustomers,
-             pb::ListDeviceCustomersRequest(), &none)
-            .error_code() == grpc::StatusCode::UNAUTHENTICATED);
+  CHECK(studio.List("north.one.wrong", pb::ListDeviceCustomersRequest(), none).error_code() ==
+        grpc::StatusCode::UNAUTHENTICATED);
 }
 
 TEST_CASE("A request of many bytes is weighed before it is read, and not before its key is known") {

@@ -47,22 +47,30 @@ struct CardReader {
   std::string session;
 };
 
+// Whether this machine can have cards of a kind; says why not.
+bool CanMount(Card::Kind kind) {
+  const std::string why = kind == Card::Kind::kFat32
+                              ? CannotMount({"fusefat", "mkfs.fat"})
+                              : CannotMount({"mount.exfat-fuse", "mkfs.exfat", "losetup"});
+  if (!why.empty()) WARN(why << ": not tested");
+  return why.empty();
+}
+
+bool IsPluggedIn(Card& card) {
+  if (card.Plug()) return true;
+  WARN("this machine cannot plug such a card in: not tested");
+  return false;
+}
+
 }  // namespace
 
 TEST_CASE("a card keeps its photos' identity, and another card is another card") {
-  if (const std::string why = CannotMount({"mount.exfat-fuse", "mkfs.exfat", "losetup"});
-      !why.empty()) {
-    WARN(why << ": not tested");
-    return;
-  }
+  if (!CanMount(Card::Kind::kExfat)) return;
   CardReader reader;
   Line& line = reader.line;
   Card first(Card::Kind::kExfat, line.folder() / "first.img", reader.slot());
   Card second(Card::Kind::kExfat, line.folder() / "second.img", reader.slot());
-  if (!first.Plug()) {
-    WARN("this machine gives no loop devices: not tested");
-    return;
-  }
+  if (!IsPluggedIn(first)) return;
   reader.Shoot(0);
   line.Start(Part::kStudio);
   line.WaitForPhotos(3);
@@ -117,18 +125,11 @@ TEST_CASE("a card keeps its photos' identity, and another card is another card")
 }
 
 TEST_CASE("a card that is pulled out while it is read fails no photo") {
-  if (const std::string why = CannotMount({"mount.exfat-fuse", "mkfs.exfat", "losetup"});
-      !why.empty()) {
-    WARN(why << ": not tested");
-    return;
-  }
+  if (!CanMount(Card::Kind::kExfat)) return;
   CardReader reader;
   Line& line = reader.line;
   Card card(Card::Kind::kExfat, line.folder() / "card.img", reader.slot());
-  if (!card.Plug()) {
-    WARN("this machine gives no loop devices: not tested");
-    return;
-  }
+  if (!IsPluggedIn(card)) return;
   for (int i = 10; i < 30; ++i) {
     PutPicture(reader.folder() / ("IMG_00" + std::to_string(i) + ".JPG"), i, 1500, 1000);
   }
@@ -150,10 +151,7 @@ TEST_CASE("a card that is pulled out while it is read fails no photo") {
 }
 
 TEST_CASE("a card in FAT32 without a name for its volume outlasts being pulled out as well") {
-  if (const std::string why = CannotMount({"fusefat", "mkfs.fat"}); !why.empty()) {
-    WARN(why << ": not tested");
-    return;
-  }
+  if (!CanMount(Card::Kind::kFat32)) return;
   CardReader reader;
   Line& line = reader.line;
   Card card(Card::Kind::kFat32, line.folder() / "card.img", reader.slot());
@@ -174,19 +172,11 @@ TEST_CASE("a card in FAT32 without a name for its volume outlasts being pulled o
 TEST_CASE("a file whose name changes to the other case on a card stays one photo") {
   const Card::Kind kind = GENERATE(Card::Kind::kFat32, Card::Kind::kExfat);
   const bool fat = kind == Card::Kind::kFat32;
-  if (const std::string why = fat ? CannotMount({"fusefat", "mkfs.fat"})
-                                  : CannotMount({"mount.exfat-fuse", "mkfs.exfat", "losetup"});
-      !why.empty()) {
-    WARN(why << ": not tested");
-    return;
-  }
+  if (!CanMount(fat ? Card::Kind::kFat32 : Card::Kind::kExfat)) return;
   CardReader reader;
   Line& line = reader.line;
   Card card(kind, line.folder() / "card.img", reader.slot());
-  if (!card.Plug()) {
-    WARN("this machine cannot plug such a card in: not tested");
-    return;
-  }
+  if (!IsPluggedIn(card)) return;
   reader.Shoot(70);
   line.Start(Part::kStudio);
   line.WaitForPhotos(3);

@@ -228,13 +228,8 @@ TEST_CASE("connections that say nothing stop nobody, and are hung up on") {
     idle.push_back(std::move(fd));
   }
   // Somebody else, on a connection of its own.
-  const auto other = MakeChannel({.address = address});
-  REQUIRE(other.ok());
-  const auto stub = pb::SyncService::NewStub(*other);
-  grpc::ClientContext context;
-  WithDeadline(context, std::chrono::seconds(30));
-  pb::ReportProgressResponse response;
-  CHECK(stub->ReportProgress(&context, {}, &response).ok());
+  line.Connect();
+  CHECK(line.Report().ok());
   // The end of the connection, after whatever the server says first.
   for (const base::UniqueFd& fd : idle) {
     const timeval patience{.tv_sec = 60, .tv_usec = 0};

@@ -89,6 +89,11 @@ struct Line {
     INFO(started.status().ToString());
     REQUIRE(started.ok());
     server = *std::move(started);
+    Connect(client);
+  }
+
+  // Anew.
+  void Connect(ChannelOptions client = {}) {
     client.address = server->addresses().front();
     auto made = MakeChannel(client);
     INFO(made.status().ToString());
